@@ -1,0 +1,1 @@
+"""BlameTrail: which change broke it?"""

@@ -1,0 +1,157 @@
+"""Signing in and out; who is acting, asked anew at each event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import delete
+from sqlmodel import col, select
+
+from blametrail.accounts.organizations import normal_email, of_person
+from blametrail.accounts.passwords import hash_password, verify_password
+from blametrail.accounts.roles import Actor, Role
+from blametrail.accounts.tables import LoginSession, Membership, Organization, Person
+from blametrail.kit.clock import now
+from blametrail.kit.db import EVERY_ORGANIZATION, Database, ScopedSession
+from blametrail.kit.errors import Invalid, NotFound, NotSignedIn
+from blametrail.kit.tokens import KeyRing, new_token
+
+COOKIE = "blametrail_session"
+LIFETIME = timedelta(days=14)
+SLIDE_AFTER = timedelta(minutes=10)
+WRONG = "The e-mail address or the password is wrong."
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    id: str
+    address: str
+    user_agent: str
+    created_at: datetime
+    seen_at: datetime
+    current: bool
+
+
+def find_login(session: ScopedSession, email: str) -> tuple[UUID | None, str | None]:
+    """Person and password hash of an address; (None, None) when there is nobody."""
+    try:
+        address = normal_email(email)
+    except Invalid:
+        return None, None
+    person = session.exec(select(Person).where(Person.email == address)).first()
+    return (person.id, person.password_hash) if person else (None, None)
+
+
+async def sign_in(db: Database, keys: KeyRing, *, email: str, password: str, address: str, user_agent: str) -> str:
+    """Check the password and start a session; answers the cookie's token. Raises NotSignedIn."""
+    person_id, stored = await db.read(EVERY_ORGANIZATION, find_login, email)
+    if not verify_password(stored, password) or person_id is None:
+        raise NotSignedIn(WRONG)
+    return await db.write(EVERY_ORGANIZATION, start, keys, person_id, address, user_agent)
+
+
+def start(
+    session: ScopedSession, keys: KeyRing, person_id: UUID, address: str, user_agent: str, organization_id: UUID | None = None
+) -> str:
+    """A new session of a person, in the given or the first of the organizations; answers the cookie's token."""
+    if organization_id is None:
+        homes = of_person(session, person_id)
+        organization_id = UUID(homes[0][0]) if homes else None
+    token = new_token("ses_")
+    session.add(
+        LoginSession(
+            person_id=person_id,
+            organization_id=organization_id,
+            token_hash=keys.digest(token),
+            address=address,
+            user_agent=user_agent[:300],
+            expires_at=now() + LIFETIME,
+        )
+    )
+    session.exec(delete(LoginSession).where(col(LoginSession.expires_at) < now()))  # type: ignore[call-overload]
+    return token
+
+
+def find_actor(session: ScopedSession, keys: KeyRing, token: str) -> Actor | None:
+    """Who a session's token stands for; None when it is unknown, ended, or its person was removed."""
+    if not token:
+        return None
+    row = session.exec(
+        select(LoginSession, Person, Membership, Organization)
+        .join(Person, col(Person.id) == col(LoginSession.person_id))
+        .join(Membership, col(Membership.person_id) == col(Person.id))
+        .join(Organization, col(Organization.id) == col(Membership.organization_id))
+        .where(col(LoginSession.token_hash).in_(keys.digests(token)))
+        .where(col(LoginSession.expires_at) > now())
+        .where(col(Membership.organization_id) == col(LoginSession.organization_id))
+    ).first()
+    if row is None:
+        return None
+    login, person, membership, organization = row
+    return Actor(
+        session_id=login.id,
+        person_id=person.id,
+        organization_id=organization.id,
+        organization=organization.name,
+        time_zone=organization.time_zone,
+        email=person.email,
+        name=person.name,
+        role=Role(membership.role),
+        seen_at=login.seen_at,
+    )
+
+
+def slide(session: ScopedSession, session_id: UUID) -> None:
+    """Extend a session that is in use."""
+    login = session.get(LoginSession, session_id)
+    if login is not None:
+        login.seen_at, login.expires_at = now(), now() + LIFETIME
+        session.add(login)
+
+
+def switch(session: ScopedSession, actor: Actor, organization_id: UUID) -> None:
+    """Act in another of the person's organizations from the next event on."""
+    if str(organization_id) not in {id_ for id_, _ in of_person(session, actor.person_id)}:
+        raise NotFound("You are not a member of that organization.")
+    login = session.get_one(LoginSession, actor.session_id)
+    login.organization_id = organization_id
+    session.add(login)
+
+
+def of(session: ScopedSession, actor: Actor) -> list[SessionView]:
+    """The person's sessions, the last seen first."""
+    rows = session.exec(
+        select(LoginSession)
+        .where(LoginSession.person_id == actor.person_id, col(LoginSession.expires_at) > now())
+        .order_by(col(LoginSession.seen_at).desc())
+    )
+    return [SessionView(str(r.id), r.address, r.user_agent, r.created_at, r.seen_at, r.id == actor.session_id) for r in rows]
+
+
+def revoke(session: ScopedSession, actor: Actor, session_id: UUID) -> None:
+    """End one of the person's own sessions."""
+    login = session.exec(
+        select(LoginSession).where(LoginSession.id == session_id, LoginSession.person_id == actor.person_id)
+    ).first()
+    if login is None:
+        raise NotFound("That session has ended already.")
+    session.delete(login)
+
+
+def end(session: ScopedSession, keys: KeyRing, token: str) -> None:
+    """Sign out: the token is worth nothing from now on."""
+    session.exec(delete(LoginSession).where(col(LoginSession.token_hash).in_(keys.digests(token))))  # type: ignore[call-overload]
+
+
+def change_password(session: ScopedSession, actor: Actor, current: str, new: str) -> None:
+    """Set a new password and end the person's other sessions."""
+    person = session.get_one(Person, actor.person_id)
+    if not verify_password(person.password_hash, current):
+        raise Invalid({"current_password": "is wrong"})
+    person.password_hash = hash_password(new, "new_password")
+    session.add(person)
+    session.exec(
+        delete(LoginSession).where(col(LoginSession.person_id) == actor.person_id, col(LoginSession.id) != actor.session_id)  # type: ignore[call-overload]
+    )

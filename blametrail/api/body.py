@@ -1,0 +1,57 @@
+"""Read request bodies of a bounded size in a bounded time; and who sent them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import ClientDisconnect, Request
+
+from blametrail.kit.errors import Refused
+from blametrail.settings import settings
+
+SECONDS = 10.0
+
+
+class TooLarge(Refused):
+    code = "too_large"
+    status = 413
+
+
+class TooSlow(Refused):
+    code = "too_slow"
+    status = 400
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """At most `limit` bytes; raises TooLarge without reading on, also for compressed bodies, of which
+    nobody knows what they become."""
+    if request.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+        raise TooLarge("Compressed bodies are not accepted. Send the JSON as it is, without Content-Encoding.")
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdigit() or int(declared[:20]) > limit:
+        raise _too_large(limit)
+    received = bytearray()
+    try:
+        async with asyncio.timeout(SECONDS):
+            async for chunk in request.stream():
+                received += chunk
+                if len(received) > limit:
+                    raise _too_large(limit)
+    except TimeoutError:
+        raise TooSlow(f"The body did not arrive within {SECONDS:.0f} seconds; nothing was stored.") from None
+    except ClientDisconnect:
+        raise TooSlow("The connection ended before the body did; nothing was stored.") from None
+    return bytes(received)
+
+
+def client_address(request: Request) -> str:
+    """The sender's address: the socket's peer, or the entry of `X-Forwarded-For` that the outermost of
+    our own proxies wrote. What stands before that entry is the client's word and is ignored."""
+    peer = request.client.host if request.client else ""
+    hops = settings().trusted_proxy_hops
+    chain = [part.strip() for line in request.headers.getlist("x-forwarded-for") for part in line.split(",")]
+    return (chain[-hops] if hops and len(chain) >= hops else peer)[:64]
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The body is larger than {limit:,} bytes; nothing was stored. Send fewer commits or shorter messages.")

@@ -1,0 +1,250 @@
+"""Forms of the pages that carry a secret in or out: passwords, new tokens, invitation links.
+
+Secrets cross between browser and server here only, never in a page's state or its socket: state is
+kept and sent again to whoever reconnects, an answer of a form is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from blametrail.accounts import members, organizations, sessions
+from blametrail.accounts.roles import Actor, Role
+from blametrail.api.answers import answer
+from blametrail.api.body import client_address, read_body
+from blametrail.catalog import deploy_tokens, services
+from blametrail.kit import mail
+from blametrail.kit.db import EVERY_ORGANIZATION, database
+from blametrail.kit.errors import Invalid, NotAllowed, NotFound, NotSignedIn, TooMany
+from blametrail.kit.limits import rate_limits
+from blametrail.kit.tokens import key_ring
+from blametrail.settings import settings
+
+LARGEST_FORM = 65_536
+COOKIE_SECONDS = 400 * 86_400  # how long a session lives is decided by its row, not by the browser
+
+Fields = dict[str, Any]
+
+
+async def set_up(request: Request, form: Fields) -> Response:
+    """First run: the first organization and its owner."""
+    wanted = {name: _text(form, name) for name in ("organization", "name", "email", "password")}
+    person_id = await database().write(EVERY_ORGANIZATION, lambda s: organizations.found_first(s, **wanted))
+    return await _signed_in(request, person_id, "/services/new")
+
+
+async def log_in(request: Request, form: Fields) -> Response:
+    email, address = _text(form, "email"), client_address(request)
+    _refuse_guessing(email, address)
+    try:
+        token = await sessions.sign_in(
+            database(),
+            key_ring(),
+            email=email,
+            password=_text(form, "password"),
+            address=address,
+            user_agent=request.headers.get("user-agent", ""),
+        )
+    except NotSignedIn:
+        rate_limits().hit(settings().login_rate_limit, "login", email.strip().lower())
+        rate_limits().hit(_three_times(settings().login_rate_limit), "login-address", address)
+        raise
+    return _with_cookie(answer(request, {"location": _inside(_text(form, "next"))}), token)
+
+
+async def log_out(request: Request, form: Fields) -> Response:
+    await database().write(EVERY_ORGANIZATION, sessions.end, key_ring(), request.cookies.get(sessions.COOKIE, ""))
+    response = answer(request, {"location": "/login"})
+    response.delete_cookie(sessions.COOKIE, path="/")
+    return response
+
+
+async def look_at_invitation(request: Request, form: Fields) -> Response:
+    """What the holder of an invitation link may know before joining."""
+    welcome = await database().read(EVERY_ORGANIZATION, members.open_invitation, key_ring(), _text(form, "token"))
+    return answer(
+        request,
+        {
+            "organization": welcome.organization,
+            "email": welcome.email,
+            "role": welcome.role,
+            "has_account": welcome.has_account,
+        },
+    )
+
+
+async def join(request: Request, form: Fields) -> Response:
+    address = client_address(request)
+    _refuse_guessing("", address)
+    try:
+        person_id, organization_id = await database().write(
+            EVERY_ORGANIZATION,
+            members.accept,
+            key_ring(),
+            _text(form, "token"),
+            _text(form, "name"),
+            _text(form, "password"),
+        )
+    except (NotFound, Invalid):
+        rate_limits().hit(_three_times(settings().login_rate_limit), "login-address", address)
+        raise
+    return await _signed_in(request, person_id, "/", organization_id)
+
+
+async def change_password(request: Request, form: Fields) -> Response:
+    actor = await _actor(request)
+    await database().write(
+        actor.organization_id,
+        sessions.change_password,
+        actor,
+        _text(form, "current_password"),
+        _text(form, "new_password"),
+    )
+    return answer(request, {"message": "Your password is changed. Your other sessions have ended."})
+
+
+async def create_service(request: Request, form: Fields) -> Response:
+    """A service with its deploy token, which this answer alone shows."""
+    actor = await _actor(request, Role.ADMIN)
+    draft = services.ServiceDraft.checked(
+        **{name: _text(form, name) for name in ("name", "environment", "type", "url", "owner_team", "repositories")},
+        depends_on=[str(id_) for id_ in form.get("depends_on") or []],
+    )
+    service_id, token = await database().write(actor.organization_id, services.create_as, key_ring(), actor, draft)
+    return answer(request, {"secret": token, "secret_of": str(service_id), "location": f"/services/{service_id}"})
+
+
+async def rotate_token(request: Request, form: Fields) -> Response:
+    actor = await _actor(request, Role.ADMIN)
+    service_id = _id(form, "service_id")
+    token = await database().write(actor.organization_id, deploy_tokens.rotate, key_ring(), actor, service_id)
+    return answer(
+        request,
+        {"secret": token, "secret_of": str(service_id), "message": "The old token is refused from now on."},
+    )
+
+
+async def invite(request: Request, form: Fields) -> Response:
+    """An invitation, as a link that this answer alone shows; by e-mail too where that is configured."""
+    actor = await _actor(request, Role.ADMIN)
+    email = _text(form, "email")
+    token = await database().write(
+        actor.organization_id, members.invite, key_ring(), actor, email, _text(form, "role")
+    )
+    # Behind #, a browser keeps the token out of requests, logs and referrers.
+    link = f"{settings().base_url}/join#{token}"
+    sent = mail.can_send() and await asyncio.to_thread(_send_invitation, actor, email, link)
+    told = f"Sent to {email}." if sent else "Pass the link on yourself; no e-mail was sent."
+    return answer(request, {"secret": link, "secret_of": "invitation", "message": told})
+
+
+def _send_invitation(actor: Actor, email: str, link: str) -> bool:
+    text = f"{actor.name} invites you to {actor.organization} on BlameTrail.\n\n{link}\n\nThe link works once, for 7 days."
+    return mail.send(email, f"Join {actor.organization} on BlameTrail", text)
+
+
+async def _actor(request: Request, needed: Role = Role.VIEWER) -> Actor:
+    token = request.cookies.get(sessions.COOKIE, "")
+    actor = await database().read(EVERY_ORGANIZATION, sessions.find_actor, key_ring(), token)
+    if actor is None:
+        raise NotSignedIn("Your session has ended. Sign in again; what you typed is still here.")
+    actor.require(needed)
+    return actor
+
+
+async def _signed_in(request: Request, person_id: UUID, location: str, organization_id: UUID | None = None) -> Response:
+    token = await database().write(
+        EVERY_ORGANIZATION,
+        sessions.start,
+        key_ring(),
+        person_id,
+        client_address(request),
+        request.headers.get("user-agent", ""),
+        organization_id,
+    )
+    return _with_cookie(answer(request, {"location": location}), token)
+
+
+def _with_cookie(response: Response, token: str) -> Response:
+    response.set_cookie(
+        sessions.COOKIE, token, max_age=COOKIE_SECONDS, path="/", httponly=True, samesite="lax", secure=settings().over_tls
+    )
+    return response
+
+
+def _refuse_guessing(email: str, address: str) -> None:
+    rate = settings().login_rate_limit
+    wait = rate_limits().full(_three_times(rate), "login-address", address)
+    if email:
+        wait = wait or rate_limits().full(rate, "login", email.strip().lower())
+    if wait:
+        raise TooMany(f"Too many failed attempts. Try again in {wait} seconds.", wait)
+
+
+def _three_times(rate: str) -> str:
+    amount, _, rest = rate.partition("/")
+    return f"{3 * int(amount)}/{rest}" if rest else rate
+
+
+def _inside(path: str) -> str:
+    """A path of ours to go on to; anything that could leave the site becomes the home page."""
+    parts = urlsplit(path)
+    bad = parts.scheme or parts.netloc or not path.startswith("/") or path.startswith("//") or "\\" in path
+    return "/" if bad or any(ord(c) < 32 for c in path) else path
+
+
+def _text(form: Fields, name: str) -> str:
+    value = form.get(name)
+    return value.replace("\0", "") if isinstance(value, str) else ""
+
+
+def _id(form: Fields, name: str) -> UUID:
+    try:
+        return UUID(_text(form, name))
+    except ValueError:
+        raise NotFound(services.NO_SERVICE) from None
+
+
+def _form(handle: Callable[[Request, Fields], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """JSON from our own pages only: the browser states the origin, other sites cannot set it."""
+
+    async def endpoint(request: Request) -> Response:
+        if request.headers.get("origin") not in settings().allowed_origins:
+            raise NotAllowed("This form was sent from another site. Open it on the address of this server.")
+        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            raise Invalid({"Content-Type": "must be application/json"})
+        try:
+            form = json.loads((await read_body(request, LARGEST_FORM)).decode())
+        except (ValueError, RecursionError):
+            form = None
+        if not isinstance(form, dict):
+            raise Invalid({"body": "must be a JSON object"})
+        return await handle(request, form)
+
+    endpoint.__name__ = handle.__name__
+    return endpoint
+
+
+routes = [
+    Route(f"/form/{path}", _form(handle), methods=["POST"])
+    for path, handle in {
+        "setup": set_up,
+        "login": log_in,
+        "logout": log_out,
+        "invitation": look_at_invitation,
+        "join": join,
+        "password": change_password,
+        "service": create_service,
+        "rotate": rotate_token,
+        "invite": invite,
+    }.items()
+]

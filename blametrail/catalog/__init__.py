@@ -1,0 +1,1 @@
+"""Services, their deploy tokens, repositories and dependencies."""

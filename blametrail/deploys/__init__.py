@@ -1,0 +1,1 @@
+"""Deploys: reported, placed in their lineage, shown."""

@@ -1,0 +1,152 @@
+"""Find deploys: page by page, one by its id, and the ones around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, tuple_
+from sqlmodel import col, select
+
+from blametrail.catalog.repositories import RepositoryLink, commit_url, compare_url
+from blametrail.catalog.services import ServiceView, names
+from blametrail.catalog.services import view as service_view
+from blametrail.deploys import neighbours
+from blametrail.deploys.filters import Filters
+from blametrail.deploys.tables import Deploy, DeployCommit
+from blametrail.deploys.timeline import Window
+from blametrail.deploys.views import DeployView, deploy_view, short
+from blametrail.kit.db import ScopedSession
+from blametrail.kit.errors import NotFound
+
+PAGE = 50
+NO_DEPLOY = "There is no such deploy in this organization. It may have been deleted, or the link is of another organization."
+
+
+@dataclass(frozen=True, slots=True)
+class DeployPage:
+    """Newest first; `next_cursor` is empty on the last page."""
+
+    deploys: tuple[DeployView, ...]
+    count: int
+    next_cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommitView:
+    sha: str
+    short_sha: str
+    message: str
+    author: str
+    authored_at: datetime | None
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeployDetail:
+    """Everything the page of a deploy shows."""
+
+    deploy: DeployView
+    message: str
+    description: str
+    url: str
+    received_at: datetime
+    from_sha: str
+    from_is_stated: bool
+    compare_url: str
+    commit_url: str
+    remarks: tuple[str, ...]
+    commits: tuple[CommitView, ...]
+    service: ServiceView
+    previous: DeployView | None
+    next: DeployView | None
+    rollback_of: DeployView | None
+
+
+def find_deploys(
+    session: ScopedSession, filters: Filters, window: Window | None = None, cursor: str = "", limit: int = PAGE
+) -> DeployPage:
+    """A page of deploys, newest first; an unreadable cursor starts at the first page."""
+    conditions = filters.conditions()
+    if window is not None:
+        conditions += [Deploy.deployed_at >= window.start, Deploy.deployed_at <= window.end]
+    page = select(Deploy).where(*conditions).order_by(col(Deploy.deployed_at).desc(), col(Deploy.id).desc())
+    if after := _from_cursor(cursor):
+        page = page.where(tuple_(col(Deploy.deployed_at), col(Deploy.id)) < after)
+    rows = session.exec(page.limit(limit + 1)).all()
+    services = names(session)
+    return DeployPage(
+        deploys=tuple(deploy_view(row, services.get(row.service_id, "")) for row in rows[:limit]),
+        count=session.exec(select(func.count()).select_from(Deploy).where(*conditions)).one(),
+        next_cursor=_cursor(rows[limit - 1]) if len(rows) > limit else "",
+    )
+
+
+def find_deploy(session: ScopedSession, deploy_id: UUID) -> DeployDetail:
+    """One deploy with its neighbours; raises NotFound."""
+    row = session.exec(select(Deploy).where(Deploy.id == deploy_id)).first()
+    if row is None:
+        raise NotFound(NO_DEPLOY)
+    service = service_view(session, row.service_id)
+    link = service.repositories[0] if service.repositories else None
+    from_sha = row.stated_previous_sha or row.previous_sha
+    return DeployDetail(
+        deploy=deploy_view(row, service.name),
+        message=row.commit_message,
+        description=row.description,
+        url=row.url if row.url.startswith(("https://", "http://")) else "",
+        received_at=row.received_at,
+        from_sha=from_sha,
+        from_is_stated=bool(row.stated_previous_sha),
+        compare_url=compare_url(link, from_sha, row.commit_sha) if link and from_sha and from_sha != row.commit_sha else "",
+        commit_url=commit_url(link, row.commit_sha) if link else "",
+        remarks=tuple(row.remarks.splitlines()),
+        commits=tuple(_commits(session, row, link)),
+        service=service,
+        previous=_view(neighbours.before(session, row), service.name),
+        next=_view(neighbours.after(session, row), service.name),
+        rollback_of=_view(_by_id(session, row.rollback_of_id), service.name),
+    )
+
+
+def environments(session: ScopedSession) -> list[str]:
+    """The environments that deploys went to, by name."""
+    return list(session.exec(select(Deploy.environment).distinct().order_by(Deploy.environment)))
+
+
+def first_of_service(session: ScopedSession, service_id: UUID) -> DeployView | None:
+    """The newest deploy of a service, or None while it waits for its first."""
+    row = session.exec(
+        select(Deploy).where(Deploy.service_id == service_id).order_by(col(Deploy.deployed_at).desc()).limit(1)
+    ).first()
+    return deploy_view(row, names(session).get(service_id, "")) if row else None
+
+
+def _commits(session: ScopedSession, row: Deploy, link: RepositoryLink | None) -> list[CommitView]:
+    rows = session.exec(select(DeployCommit).where(DeployCommit.deploy_id == row.id).order_by(col(DeployCommit.position)))
+    return [
+        CommitView(c.sha, short(c.sha), c.message, c.author, c.authored_at, commit_url(link, c.sha) if link else "")
+        for c in rows
+    ]
+
+
+def _by_id(session: ScopedSession, deploy_id: UUID | None) -> Deploy | None:
+    return session.exec(select(Deploy).where(Deploy.id == deploy_id)).first() if deploy_id else None
+
+
+def _view(row: Deploy | None, service: str) -> DeployView | None:
+    return deploy_view(row, service) if row else None
+
+
+def _cursor(row: Deploy) -> str:
+    return f"{row.deployed_at.isoformat()}~{row.id}"
+
+
+def _from_cursor(cursor: str) -> tuple[datetime, UUID] | None:
+    at, _, id_ = cursor.partition("~")
+    try:
+        moment = datetime.fromisoformat(at)
+        return (moment, UUID(id_)) if moment.tzinfo else None
+    except ValueError:
+        return None

@@ -1,0 +1,80 @@
+"""Receive a deploy post: token, content, record and log, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlmodel import select
+
+from blametrail.catalog.deploy_tokens import TokenHolder, find
+from blametrail.catalog.tables import DeployToken
+from blametrail.deploys.delivery_log import Request, log_delivery
+from blametrail.deploys.record import Recorded, record_deploy
+from blametrail.deploys.report import DeployReport
+from blametrail.kit.db import ScopedSession
+from blametrail.kit.errors import Invalid, NotSignedIn, Refused
+from blametrail.kit.tokens import KeyRing
+
+NOTE_USE_AFTER = timedelta(minutes=1)
+MISSING = "The X-Deploy-Token header is missing. Send the service's deploy token in it."
+UNKNOWN = "The deploy token is not known here. Check that the whole token was copied, or rotate it on the service's page."
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a test post learns: nothing was stored."""
+
+    service: str
+    environment: str
+
+
+def receive(
+    session: ScopedSession, keys: KeyRing, presented: str, request: Request, content: DeployReport | Invalid, key: str | None
+) -> Recorded | Checked | Refused:
+    """Judge a post and do what it asks. A refusal is answered, not raised, so that its log entry is kept."""
+    if not presented:
+        return NotSignedIn(MISSING)
+    holder = find(session, keys, presented)
+    if holder is None:
+        return NotSignedIn(UNKNOWN)
+    session.narrow(holder.organization_id)
+    outcome = _judge(session, holder, request, content, key)
+    if isinstance(outcome, Refused):
+        log_delivery(session, holder, request, outcome.status, outcome.message)
+    else:
+        deploy_id = outcome.deploy_id if isinstance(outcome, Recorded) else None
+        reason = outcome.status if isinstance(outcome, Recorded) else "checked, nothing stored"
+        log_delivery(session, holder, request, 200, reason, deploy_id)
+        _note_use(session, holder, request)
+    session.announce(f"deliveries:{holder.service_id}")
+    return outcome
+
+
+def log_refusal(session: ScopedSession, keys: KeyRing, presented: str, request: Request, status: int, reason: str) -> None:
+    """Keep a post in the log that was refused before its token was looked at."""
+    if holder := find(session, keys, presented):
+        session.narrow(holder.organization_id)
+        log_delivery(session, holder, request, status, reason)
+        session.announce(f"deliveries:{holder.service_id}")
+
+
+def _judge(
+    session: ScopedSession, holder: TokenHolder, request: Request, content: DeployReport | Invalid, key: str | None
+) -> Recorded | Checked | Refused:
+    if holder.rotated_at is not None:
+        day = f"{holder.rotated_at:%Y-%m-%d %H:%M} UTC"
+        return NotSignedIn(f"This deploy token of {holder.service} was rotated on {day}. Use the token that replaced it.")
+    if isinstance(content, Invalid):
+        return content
+    if request.route == "test":
+        return Checked(holder.service, content.environment.strip() or holder.environment)
+    return record_deploy(session, holder, content, key, request.received_at)
+
+
+def _note_use(session: ScopedSession, holder: TokenHolder, request: Request) -> None:
+    token = session.exec(select(DeployToken).where(DeployToken.id == holder.token_id)).one()
+    if token.used_at and request.received_at - token.used_at < NOTE_USE_AFTER and token.used_from == request.address:
+        return
+    token.used_at, token.used_from = request.received_at, request.address
+    session.add(token)

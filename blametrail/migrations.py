@@ -1,0 +1,43 @@
+"""Bring the database to the form this version needs, once, under a lock."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import alembic.command
+from alembic.config import Config
+from sqlalchemy import create_engine, pool, text
+
+import blametrail.accounts.tables
+import blametrail.catalog.tables
+import blametrail.deploys.tables  # noqa: F401  (tables register themselves)
+from blametrail.settings import settings
+
+PACKAGE = Path(__file__).parent
+POSTGRES_LOCK = 8_213_701_442_591_113
+
+
+def migrate() -> None:
+    """Apply what is missing. Other processes that start at the same moment wait."""
+    packed = PACKAGE / "_migrations"
+    config = Config()
+    config.set_main_option("script_location", str(packed if packed.exists() else PACKAGE.parent / "alembic"))
+    settings().data_dir.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(settings().sqlalchemy_url, poolclass=pool.NullPool)
+    with _alone(), engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": POSTGRES_LOCK})
+            connection.commit()
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "head")
+        connection.commit()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    with (settings().data_dir / "migrate.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

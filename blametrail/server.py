@@ -1,0 +1,73 @@
+"""Serve pages and API: one process, one port."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from blametrail import frontend
+from blametrail.settings import settings
+
+
+def serve() -> None:
+    """Migrate, then serve until told to stop; exits with words when something is missing."""
+    from blametrail.kit.logs import configure_logs
+    from blametrail.kit.tokens import key_ring
+    from blametrail.migrations import migrate
+
+    configure_logs()
+    try:
+        key_ring()
+    except ValueError as error:
+        sys.exit(f"blametrail: {error}")
+    if not frontend.is_built():
+        sys.exit("blametrail: the pages are not compiled. Run `make run`, or `python -m blametrail.frontend` in a checkout.")
+    migrate()
+    asyncio.run(_serve(_application()))
+
+
+def _application() -> Callable[..., Any]:
+    """The Reflex application with its compiled pages, ready to be called by a server."""
+    project = frontend.project_dir()
+    data_dir = settings().data_dir.resolve()
+    settings().data_dir = data_dir  # the working directory changes below
+    os.environ |= {
+        "REFLEX_ENV_MODE": "prod",
+        "REFLEX_TELEMETRY_ENABLED": "false",
+        "REFLEX_CHECK_LATEST_VERSION": "false",
+        "REFLEX_WEB_WORKDIR": str(project / ".web"),
+        # Internal names of Reflex, two underscores included: use the pages that are there.
+        "__REFLEX_SKIP_COMPILE": "true",
+        "__REFLEX_MOUNT_FRONTEND_COMPILED_APP": "true",
+    }
+    os.chdir(project)  # Reflex looks for rxconfig.py in the working directory only
+    sys.path.insert(0, str(project))
+    from blametrail.api.edge import Edge
+    from blametrail.blametrail import app
+
+    return Edge(app(), project / ".web/build/client", settings().over_tls)
+
+
+async def _serve(application: Callable[..., Any]) -> None:
+    from granian.constants import Interfaces
+    from granian.http import HTTP1Settings
+    from granian.server.embed import Server
+
+    server = Server(
+        application,
+        address=settings().host,
+        port=settings().port,
+        interface=Interfaces.ASGI,
+        http1_settings=HTTP1Settings(header_read_timeout=10_000),
+        log_access=False,
+        log_level="warning",  # type: ignore[arg-type]
+    )
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, server.stop)
+    print(f"BlameTrail is at {settings().base_url}", flush=True)
+    await server.serve()

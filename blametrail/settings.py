@@ -1,0 +1,78 @@
+"""Every setting, read once from the environment; unsafe combinations are refused at start."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from limits import parse
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _rate(value: str) -> str:
+    parse(value)
+    return value
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value.strip())
+    if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/")):
+        raise ValueError("must be an address such as https://blametrail.example.com, without a path")
+    return value.strip().rstrip("/")
+
+
+Rate = Annotated[str, AfterValidator(_rate)]
+Origin = Annotated[str, AfterValidator(_origin)]
+
+
+class Settings(BaseSettings):
+    """One field is one environment variable, `BLAMETRAIL_` before its name unless an alias is given."""
+
+    model_config = SettingsConfigDict(env_prefix="BLAMETRAIL_", env_ignore_empty=True, populate_by_name=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port of the pages and the API.")
+    public_url: Origin = Field("", description="Address under which people and CI reach the server; pages are refused from any other origin. Default: loopback on the port.")
+    data_dir: Path = Field(Path("data"), description="Folder of the SQLite database and the key file.")
+    database_url: str = Field("", description="`postgresql://…` to use PostgreSQL. Default: SQLite in the data folder.")
+    redis_url: str = Field("", validation_alias="REFLEX_REDIS_URL", description="Redis for page state, rate limits and live messages when several processes serve.")
+    secret_keys: str = Field("", description="Comma-separated secret keys of at least 32 characters, the current one first. Default: a key file, readable by its owner only, in the data folder.")
+    trusted_proxy_hops: int = Field(0, ge=0, le=10, description="How many proxies in front append to `X-Forwarded-For`; 0 takes the address of the socket.")
+    ingest_rate_limit: Rate = Field("60/minute", description="Deploy posts allowed per client address.")
+    test_rate_limit: Rate = Field("10/minute", description="Posts to the test route allowed per client address.")
+    login_rate_limit: Rate = Field("10/minute", description="Failed logins allowed per account, and three times as many per client address.")
+    smtp_url: str = Field("", description="`smtp://user:password@host:port` (or `smtps://`) to send invitations by e-mail.")
+    mail_from: str = Field("blametrail@localhost", description="Sender of e-mails.")
+    log_level: str = Field("INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
+
+    @property
+    def base_url(self) -> str:
+        """Where links that leave the page point to."""
+        return self.public_url or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """Origins whose pages may open a socket or send a form; never a wildcard."""
+        loopback = (f"http://127.0.0.1:{self.port}", f"http://localhost:{self.port}")
+        return (self.public_url,) if self.public_url else loopback
+
+    @property
+    def over_tls(self) -> bool:
+        return self.base_url.startswith("https://")
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database as SQLAlchemy names it, synchronous drivers only."""
+        if not self.database_url:
+            return f"sqlite:///{(self.data_dir / 'blametrail.db').resolve()}"
+        scheme, _, rest = self.database_url.partition("://")
+        return f"postgresql+psycopg://{rest}" if scheme in {"postgres", "postgresql"} else self.database_url
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings()

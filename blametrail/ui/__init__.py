@@ -1,0 +1,1 @@
+"""The pages: thin, guarded, in plain HTML elements."""

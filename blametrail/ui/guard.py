@@ -1,0 +1,109 @@
+"""Who may call an event handler. A browser can call any public method of any state with any
+arguments, so each carries `@action(role)` or `@public`, and its arguments are parsed."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import reflex as rx
+import structlog
+from pydantic import ValidationError, create_model
+
+from blametrail.accounts import organizations, sessions
+from blametrail.accounts.roles import Actor, Role
+from blametrail.kit.clock import now
+from blametrail.kit.db import EVERY_ORGANIZATION, database
+from blametrail.kit.errors import BlameTrailError
+from blametrail.kit.tokens import key_ring
+
+log = structlog.get_logger(__name__)
+Handler = Callable[..., Awaitable[Any]]
+
+
+def action(needed: Role) -> Callable[[Handler], Handler]:
+    """Mark `async def handler(self, actor, …)`: runs for members with the role only, looked up in the
+    database at each call; what goes wrong is told in a toast."""
+
+    def decorate(handler: Handler) -> Handler:
+        hints = inspect.get_annotations(handler, eval_str=True)
+        parameters = list(inspect.signature(handler).parameters.values())
+        passed = [parameters[0], *parameters[2:]]
+        arguments: Any = create_model(
+            f"{handler.__qualname__}Arguments",
+            **{p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in passed[1:]},
+        )
+
+        @functools.wraps(handler)
+        async def guarded(self: rx.State, *args: Any, **kwargs: Any) -> Any:
+            actor = await current_actor(self)
+            if actor is None:
+                return await _to_the_door(self)
+            try:
+                actor.require(needed)
+                named = dict(zip([p.name for p in passed[1:]], args, strict=False)) | kwargs
+                parsed = arguments(**named)
+                return await handler(self, actor, *(getattr(parsed, p.name) for p in passed[1:]))
+            except BlameTrailError as error:
+                await tell(self, error.message, "error")
+            except ValidationError:
+                await tell(self, "The page sent something that does not fit. Reload it and try again.", "error")
+            except Exception as error:
+                quoted = uuid4().hex[:12]
+                log.error("event failed", id=quoted, handler=handler.__qualname__, exc_info=error)
+                await tell(self, f"Something went wrong; nothing was changed. Quote {quoted} to whoever runs the server.", "error")
+            return None
+
+        guarded.__signature__ = inspect.Signature(passed)  # type: ignore[attr-defined]
+        guarded.__annotations__ = {p.name: hints[p.name] for p in passed[1:]}
+        guarded.__access__ = needed  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def public(handler: Handler) -> Handler:
+    """Mark a handler that runs for everybody: it must show and change nothing that belongs to anyone."""
+    handler.__access__ = "public"  # type: ignore[attr-defined]
+    return handler
+
+
+async def current_actor(state: rx.State) -> Actor | None:
+    """Who the browser behind a state is signed in as, at this moment."""
+    token = session_token(state)
+    if not token:
+        return None
+    actor = await database().read(EVERY_ORGANIZATION, sessions.find_actor, key_ring(), token)
+    if actor and now() - actor.seen_at > sessions.SLIDE_AFTER:
+        await database().write(EVERY_ORGANIZATION, sessions.slide, actor.session_id)
+    return actor
+
+
+def session_token(state: rx.State) -> str:
+    """The HttpOnly cookie of the socket's handshake; it never reaches the page."""
+    try:
+        morsel = SimpleCookie(state.router.headers.cookie).get(sessions.COOKIE)
+    except CookieError:
+        return ""
+    return morsel.value if morsel else ""
+
+
+async def tell(state: rx.State, text: str, kind: str = "done") -> None:
+    """Show a message on the page: `done` or `error`."""
+    from blametrail.ui.shell import ShellState
+
+    shell = await state.get_state(ShellState)
+    shell.toasts = [*shell.toasts, {"id": uuid4().hex, "text": text, "kind": kind}][-4:]
+
+
+async def _to_the_door(state: rx.State) -> Any:
+    """To set-up while there is nobody, else to the login page and back here after it."""
+    if await database().read(EVERY_ORGANIZATION, organizations.nobody_yet):
+        return rx.redirect("/setup")
+    here = state.router.url.path + (f"?{state.router.url.query}" if state.router.url.query else "")
+    return rx.redirect(f"/login?next={quote(here, safe='')}" if here not in {"", "/"} else "/login")

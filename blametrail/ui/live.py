@@ -1,0 +1,124 @@
+"""Live pages: when something is announced, the pages that show it load it again.
+
+A page subscribes when it loads. Announcements are collected for a moment, then each subscribed page
+is refreshed once, by its own guarded refresh, so that a push shows nothing a load would not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import reflex as rx
+import structlog
+
+from blametrail.kit.live import Announcement, hub
+from blametrail.ui.guard import current_actor
+
+log = structlog.get_logger(__name__)
+PAUSE = 0.06
+"""Seconds between two refreshes of everybody; more announcements in between cost nothing."""
+
+SHARED_FOR = 2.0
+"""Seconds that a view is shared; another process may have written without telling us."""
+MOST_SHARED = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Subscription:
+    organization_id: UUID
+    topics: frozenset[str]
+    state: type[rx.State]
+
+
+_subscriptions: dict[str, _Subscription] = {}
+_waiting: set[Announcement] = set()
+_views: dict[tuple[UUID, Hashable], tuple[float, asyncio.Future[Any]]] = {}
+
+
+def subscribe(state: rx.State, organization_id: UUID, *topics: str) -> None:
+    """Refresh this page at these topics, until its browser leaves it: `_refresh(actor)` is called."""
+    token = state.router.session.client_token
+    _subscriptions[token] = _Subscription(organization_id, frozenset(topics), type(state))
+
+
+def unsubscribe(state: rx.State) -> None:
+    _subscriptions.pop(state.router.session.client_token, None)
+
+
+async def shared(organization_id: UUID, key: Hashable, load: Callable[[], Awaitable[Any]]) -> Any:
+    """Load a view once for all pages that show the same; `key` holds everything that decides it."""
+    now = asyncio.get_running_loop().time()
+    since, found = _views.get((organization_id, key), (0.0, None))
+    if found is None or now - since > SHARED_FOR or (found.done() and (found.cancelled() or found.exception())):
+        if len(_views) > MOST_SHARED:
+            _views.clear()
+        found = asyncio.ensure_future(load())
+        _views[organization_id, key] = (now, found)
+    return await asyncio.shield(found)
+
+
+@asynccontextmanager
+async def refreshing(app: rx.App) -> AsyncIterator[None]:
+    """Lifespan of the application: listen and refresh."""
+    loop, wake = asyncio.get_running_loop(), asyncio.Event()
+
+    def hear(announcement: Announcement) -> None:
+        def note() -> None:
+            _forget_views(announcement.organization_id)
+            _waiting.add(announcement)
+            wake.set()
+
+        loop.call_soon_threadsafe(note)
+
+    hub().listen(hear)
+    task = asyncio.create_task(_refresh_forever(app, wake))
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def _refresh_forever(app: rx.App, wake: asyncio.Event) -> None:
+    while True:
+        await wake.wait()
+        wake.clear()
+        heard = set(_waiting)
+        _waiting.clear()
+        await _refresh_all(app, heard)
+        await asyncio.sleep(PAUSE)
+
+
+async def _refresh_all(app: rx.App, heard: set[Announcement]) -> None:
+    assert app.event_namespace is not None
+    connected = app.event_namespace.token_to_sid
+    for token in [token for token in _subscriptions if token not in connected]:
+        del _subscriptions[token]
+    concerned = [
+        (token, wanted)
+        for token, wanted in _subscriptions.items()
+        if any(a.organization_id == wanted.organization_id and a.topic in wanted.topics for a in heard)
+    ]
+    results = await asyncio.gather(*(_refresh(app, *each) for each in concerned), return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            log.error("a page was not refreshed", exc_info=result)
+
+
+async def _refresh(app: rx.App, token: str, wanted: _Subscription) -> None:
+    async with app.modify_state(rx.BaseStateToken(ident=token, cls=wanted.state)) as root:
+        state: Any = await root.get_state(wanted.state)
+        actor = await current_actor(state)
+        if actor is None or actor.organization_id != wanted.organization_id:
+            _subscriptions.pop(token, None)
+            return
+        await state._refresh(actor)
+
+
+def _forget_views(organization_id: UUID) -> None:
+    for key in [key for key in _views if key[0] == organization_id]:
+        del _views[key]

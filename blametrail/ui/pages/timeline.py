@@ -1,0 +1,330 @@
+"""The home page: what was deployed when, lane by lane, live."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import reflex as rx
+
+from blametrail.accounts.roles import Actor, Role
+from blametrail.catalog import services
+from blametrail.deploys import find
+from blametrail.deploys.timeline import GroupBy, Lane, Mark, Window, timeline
+from blametrail.kit.clock import now, to_micros
+from blametrail.kit.db import ScopedSession, database
+from blametrail.ui import live
+from blametrail.ui.address import PRESETS, Address, read_address
+from blametrail.ui.guard import action
+from blametrail.ui.parts.browser import RangeFields, Timeline, TimelineTools, When
+from blametrail.ui.parts.deploys import Chip, DeployRow, chips, choices, deploy_row, deploy_table, text_filters
+from blametrail.ui.shell import shell, show_actor
+
+LISTED = 25
+
+
+class TimelineState(rx.State):
+    """What the address says, and what it shows."""
+
+    ready: bool = False
+    lanes: list[dict[str, Any]] = []
+    start: int = 0
+    end: int = 0
+    count: int = 0
+    hidden_lanes: int = 0
+    preset: str = ""
+    group: str = "service"
+    follows_now: bool = True
+    chips: list[Chip] = []
+    texts: dict[str, str] = {"q": "", "branch": "", "author": ""}
+    chosen_services: list[str] = []
+    chosen_environments: list[str] = []
+    service_names: list[str] = []
+    environment_names: list[str] = []
+    rows: list[DeployRow] = []
+    newest_at: str = ""
+    list_href: str = "/deploys"
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def load(self, actor: Actor) -> None:
+        await show_actor(self, actor)
+        live.subscribe(self, actor.organization_id, "deploys", "services")
+        await self._refresh(actor)
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def set_window(self, actor: Actor, start: float, end: float) -> Any:
+        return rx.redirect(f"/{self._address().with_window(start, end).query()}", replace=True)
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def set_preset(self, actor: Actor, preset: str) -> Any:
+        return self._go(replace(self._address(), preset=preset if preset in PRESETS else "24h", start=None, end=None))
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def set_group(self, actor: Actor, group: str) -> Any:
+        return self._go(replace(self._address(), group="environment" if group == "environment" else "service"))
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def toggle_service(self, actor: Actor, name: str) -> Any:
+        return self._go(self._address().toggled("services", name))
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def toggle_environment(self, actor: Actor, name: str) -> Any:
+        return self._go(self._address().toggled("environments", name))
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def only_lane(self, actor: Actor, key: str) -> Any:
+        """A click on the name of a lane filters by it."""
+        address = self._address()
+        if address.group == "environment":
+            return self._go(replace(address, environments=(key,)))
+        label = next((lane["label"] for lane in self.lanes if lane["key"] == key), "")
+        return self._go(replace(address, services=(label,)))
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def search(self, actor: Actor, form: dict[str, Any]) -> Any:
+        address = self._address()
+        for name in ("q", "branch", "author"):
+            address = address.with_text(name, str(form.get(name, "")))
+        return self._go(address)
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def drop(self, actor: Actor, kind: str, value: str) -> Any:
+        address = self._address()
+        return self._go(address.toggled(kind, value) if kind in {"services", "environments"} else address.with_text(kind, ""))
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def clear(self, actor: Actor) -> Any:
+        return self._go(replace(self._address(), services=(), environments=(), texts={}))
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def show_newest(self, actor: Actor) -> Any:
+        """From an empty window to the last deploy there was."""
+        newest = await database().read(actor.organization_id, find.find_deploys, self._address().filters({}), None, "", 1)
+        if not newest.deploys:
+            return None
+        at = to_micros(newest.deploys[0].deployed_at) / 1000
+        length = (self.end - self.start) or 86_400_000
+        return self._go(self._address().with_window(at - length * 0.8, at + length * 0.2))
+
+    def _address(self) -> Address:
+        return read_address(self.router.url.query_parameters)
+
+    def _go(self, address: Address) -> Any:
+        return rx.redirect(f"/{address.query()}")
+
+    async def _refresh(self, actor: Actor) -> None:
+        address = self._address()
+        window = address.window(now())
+        key = ("timeline", address.query(), window)
+        shown = await live.shared(
+            actor.organization_id, key, lambda: database().read(actor.organization_id, _load, address, window)
+        )
+        for name, value in shown.items():
+            setattr(self, name, value)
+        self.ready = True
+
+
+def _load(session: ScopedSession, address: Address, window: Window) -> dict[str, Any]:
+    """Everything the page shows, by the name of its var."""
+    names = services.names(session)
+    filters = address.filters(names)
+    group: GroupBy = "environment" if address.group == "environment" else "service"
+    shown = timeline(session, window, filters, group)
+    listed = find.find_deploys(session, filters, window, limit=LISTED)
+    newest = find.find_deploys(session, filters, limit=1).deploys if not shown.count else ()
+    fixed = replace(address, start=window.start, end=window.end)
+    return {
+        "lanes": [_lane(lane) for lane in shown.lanes],
+        "start": _ms(window.start),
+        "end": _ms(window.end),
+        "count": shown.count,
+        "hidden_lanes": shown.hidden_lanes,
+        "preset": address.preset if address.follows_now else "",
+        "group": address.group,
+        "follows_now": address.follows_now,
+        "chips": address.chips(),
+        "texts": {name: address.texts.get(name, "") for name in ("q", "branch", "author")},
+        "chosen_services": list(address.services),
+        "chosen_environments": list(address.environments),
+        "service_names": sorted(names.values(), key=str.lower),
+        "environment_names": find.environments(session),
+        "rows": [deploy_row(d) for d in listed.deploys],
+        "newest_at": newest[0].deployed_at.isoformat() if newest else "",
+        "list_href": f"/deploys{fixed.query()}",
+    }
+
+
+def _lane(lane: Lane) -> dict[str, Any]:
+    return {"key": lane.key, "label": lane.label, "count": lane.count, "marks": [_mark(m) for m in lane.marks]}
+
+
+def _mark(mark: Mark) -> dict[str, Any]:
+    shown: dict[str, Any] = {"s": _ms(mark.start), "e": _ms(mark.end), "n": mark.count, "r": mark.rollbacks, "id": mark.deploy_id}
+    if d := mark.deploy:
+        shown |= {
+            "kind": d.kind,
+            "service": d.service,
+            "environment": d.environment,
+            "title": d.title,
+            "sha": d.short_sha,
+            "version": d.version,
+            "by": d.deployed_by,
+        }
+    return shown
+
+
+def _ms(moment: Any) -> int:
+    return to_micros(moment) // 1000
+
+
+def page() -> rx.Component:
+    return shell(
+        "Timeline",
+        rx.cond(
+            ~TimelineState.ready,
+            rx.el.div(class_name="skeleton timeline-skeleton", aria_label="Loading"),
+            rx.cond(TimelineState.service_names.length() == 0, _no_service(), _timeline()),
+        ),
+        actions=_tools(),
+    )
+
+
+def _tools() -> rx.Component:
+    return rx.el.div(
+        rx.el.div(
+            *(
+                rx.el.button(
+                    preset.replace("h", " h").replace("d", " d"),
+                    type="button",
+                    on_click=TimelineState.set_preset(preset),
+                    aria_pressed=TimelineState.preset == preset,
+                )
+                for preset in PRESETS
+            ),
+            class_name="segmented",
+            role="group",
+            aria_label="Range",
+        ),
+        rx.el.details(
+            rx.el.summary("Custom", rx.icon("chevron-down", size=14)),
+            rx.el.div(
+                RangeFields.create(start=TimelineState.start, end=TimelineState.end, on_window=TimelineState.set_window),
+                class_name="menu",
+            ),
+            class_name="dropdown",
+        ),
+        TimelineTools.create(),
+        rx.el.div(
+            *(
+                rx.el.button(
+                    f"By {group}", type="button", on_click=TimelineState.set_group(group), aria_pressed=TimelineState.group == group
+                )
+                for group in ("service", "environment")
+            ),
+            class_name="segmented",
+            role="group",
+            aria_label="Lanes",
+        ),
+        class_name="row wrap",
+    )
+
+
+def _timeline() -> rx.Component:
+    return rx.fragment(
+        rx.el.div(
+            choices("Service", TimelineState.service_names, TimelineState.chosen_services, TimelineState.toggle_service),
+            choices(
+                "Environment",
+                TimelineState.environment_names,
+                TimelineState.chosen_environments,
+                TimelineState.toggle_environment,
+            ),
+            text_filters(TimelineState.texts, TimelineState.search),
+            class_name="filter-bar",
+        ),
+        chips(TimelineState.chips, TimelineState.drop, TimelineState.clear),
+        rx.cond(
+            TimelineState.count == 0,
+            _nothing_here(),
+            rx.fragment(
+                Timeline.create(
+                    lanes=TimelineState.lanes,
+                    start=TimelineState.start,
+                    end=TimelineState.end,
+                    live=TimelineState.follows_now,
+                    on_window=TimelineState.set_window,
+                    on_lane=TimelineState.only_lane,
+                ),
+                rx.cond(
+                    TimelineState.hidden_lanes > 0,
+                    rx.el.p(TimelineState.hidden_lanes, " more lanes have fewer deploys. Filter by service to see them.", class_name="muted"),
+                ),
+                rx.el.section(
+                    rx.el.div(
+                        rx.el.h2("In this window"),
+                        rx.el.a("All ", TimelineState.count, " as a list", href=TimelineState.list_href),
+                        class_name="section-head",
+                    ),
+                    deploy_table(TimelineState.rows, "Deploys in this window, newest first"),
+                    aria_label="Deploys in this window",
+                ),
+            ),
+        ),
+    )
+
+
+def _nothing_here() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2("No deploys in this window"),
+        rx.cond(
+            TimelineState.chips.length() > 0,
+            rx.el.p("Filters are in force. Drop one above, or look at all deploys of this window."),
+        ),
+        rx.cond(
+            TimelineState.newest_at != "",
+            rx.el.p(
+                "The last deploy was ",
+                When.create(at=TimelineState.newest_at),
+                ". ",
+                rx.el.button("Show it", type="button", on_click=TimelineState.show_newest, class_name="button"),
+            ),
+            rx.el.p(
+                rx.el.span(class_name="listening", aria_hidden="true"),
+                "Listening for the first deploy. It appears here the moment CI posts it. ",
+                rx.el.a("How to post one", href="/services"),
+            ),
+        ),
+        class_name="empty",
+    )
+
+
+def _no_service() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2("Nothing is deployed here yet"),
+        rx.el.p("A service is something you deploy. Create one, paste its snippet into CI, and each deploy appears here live."),
+        rx.el.div(
+            *(rx.el.i(style={"left": f"{left}%", "top": f"{top}px"}, class_name=kind) for left, top, kind in _EXAMPLE),
+            class_name="empty-picture",
+            aria_hidden="true",
+        ),
+        rx.el.a("Create your first service", href="/services/new", class_name="button primary"),
+        class_name="empty",
+    )
+
+
+_EXAMPLE = (
+    (8, 14, "mark"), (21, 14, "mark"), (46, 14, "mark"), (58, 14, "mark rollback"), (83, 14, "mark"),
+    (15, 44, "mark"), (37, 44, "mark"), (64, 44, "mark"), (30, 74, "mark"), (72, 74, "mark"), (91, 74, "mark"),
+)  # fmt: skip
+

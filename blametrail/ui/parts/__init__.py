@@ -1,0 +1,1 @@
+"""Pure components that pages share."""

@@ -1,0 +1,143 @@
+"""Components whose work only a browser can do; the code is in assets/ui."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+
+def _two(first: rx.Var[Any], second: rx.Var[Any]) -> list[rx.Var[Any]]:
+    return [first, second]
+
+
+def _one(value: rx.Var[Any]) -> list[rx.Var[Any]]:
+    return [value]
+
+
+class ApiForm(rx.Component):
+    """A form posted to a route of `api/forms.py`; errors appear beside their fields, input is kept."""
+
+    library = "$/public/ui/forms.jsx"
+    tag = "ApiForm"
+    action: rx.Var[str]
+    hard: rx.Var[bool]
+    extra: rx.Var[dict[str, str]]
+    reset_on_done: rx.Var[bool]
+    label: rx.Var[str]
+
+
+class FieldError(rx.Component):
+    """What is wrong with the field of that name."""
+
+    library = "$/public/ui/forms.jsx"
+    tag = "FieldError"
+    name: rx.Var[str]
+
+
+class OneTimeSecret(rx.Component):
+    """A secret that the last form answered, until the page is left."""
+
+    library = "$/public/ui/forms.jsx"
+    tag = "OneTimeSecret"
+    of: rx.Var[str]
+    label: rx.Var[str]
+    hint: rx.Var[str]
+
+
+class Invitation(rx.Component):
+    """Shows who invites to what, then its children."""
+
+    library = "$/public/ui/forms.jsx"
+    tag = "Invitation"
+
+
+class When(rx.Component):
+    """A time, relative and absolute, in the reader's zone."""
+
+    library = "$/public/ui/pieces.jsx"
+    tag = "When"
+    at: rx.Var[str]
+    short: rx.Var[bool]
+
+
+class CopyButton(rx.Component):
+    library = "$/public/ui/pieces.jsx"
+    tag = "CopyButton"
+    text: rx.Var[str]
+    label: rx.Var[str]
+
+
+class Tabs(rx.Component):
+    """Tabs of snippets: items of `title`, `hint`, `text`."""
+
+    library = "$/public/ui/pieces.jsx"
+    tag = "Tabs"
+    items: rx.Var[list[dict[str, str]]]
+    label: rx.Var[str]
+
+
+class LiveDot(rx.Component):
+    library = "$/public/ui/pieces.jsx"
+    tag = "LiveDot"
+    offline: rx.Var[bool]
+
+
+class ThemeSwitch(rx.Component):
+    library = "$/public/ui/pieces.jsx"
+    tag = "ThemeSwitch"
+
+
+class ScrollMark(rx.Component):
+    """Tells whether the reader has scrolled past it."""
+
+    library = "$/public/ui/pieces.jsx"
+    tag = "ScrollMark"
+    on_reading: rx.EventHandler[_one]
+
+
+class Toasts(rx.Component):
+    library = "$/public/ui/pieces.jsx"
+    tag = "Toasts"
+    items: rx.Var[list[dict[str, str]]]
+    on_gone: rx.EventHandler[_one]
+
+
+class Confirm(rx.Component):
+    """A button that asks before it acts; with `typed`, that text must be typed."""
+
+    library = "$/public/ui/pieces.jsx"
+    tag = "Confirm"
+    trigger: rx.Var[str]
+    title: rx.Var[str]
+    text: rx.Var[str]
+    action: rx.Var[str]
+    danger: rx.Var[bool]
+    typed: rx.Var[str]
+    on_confirm: rx.EventHandler[_one]
+
+
+class Timeline(rx.Component):
+    """Lanes of marks between `start` and `end` (milliseconds); tells where the reader moved it."""
+
+    library = "$/public/ui/timeline.jsx"
+    tag = "Timeline"
+    lanes: rx.Var[list[dict[str, Any]]]
+    start: rx.Var[int]
+    end: rx.Var[int]
+    live: rx.Var[bool]
+    on_window: rx.EventHandler[_two]
+    on_lane: rx.EventHandler[_one]
+
+
+class TimelineTools(rx.Component):
+    library = "$/public/ui/timeline.jsx"
+    tag = "TimelineTools"
+
+
+class RangeFields(rx.Component):
+    library = "$/public/ui/timeline.jsx"
+    tag = "RangeFields"
+    start: rx.Var[int]
+    end: rx.Var[int]
+    on_window: rx.EventHandler[_two]

@@ -1,0 +1,158 @@
+"""How a deploy looks in rows, and the bar that filters them."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+import reflex as rx
+
+from blametrail.deploys.views import DeployView
+from blametrail.ui.parts.browser import When
+
+
+class DeployRow(TypedDict):
+    """What a row shows; every value is text for the page."""
+
+    id: str
+    service: str
+    service_id: str
+    environment: str
+    sha: str
+    title: str
+    branch: str
+    version: str
+    by: str
+    kind: str
+    at: str
+
+
+class Chip(TypedDict):
+    kind: str
+    value: str
+    label: str
+
+
+def deploy_row(d: DeployView) -> DeployRow:
+    return DeployRow(
+        id=d.id,
+        service=d.service,
+        service_id=d.service_id,
+        environment=d.environment,
+        sha=d.short_sha,
+        title=d.title,
+        branch=d.branch,
+        version=d.version,
+        by=d.deployed_by,
+        kind=d.kind,
+        at=d.deployed_at.isoformat(),
+    )
+
+
+def kind_badge(kind: rx.Var[str]) -> rx.Component:
+    """The word and sign of a deploy's kind; an ordinary deploy needs none."""
+    return rx.match(
+        kind,
+        ("rollback", rx.el.span("↩ Rollback", class_name="badge rollback")),
+        ("redeploy", rx.el.span("Redeploy", class_name="badge")),
+        ("first", rx.el.span("First", class_name="badge first")),
+        rx.fragment(),
+    )
+
+
+def environment_tag(environment: rx.Var[str]) -> rx.Component:
+    return rx.el.span(environment, class_name=rx.cond(environment == "production", "env production", "env"))
+
+
+def deploy_table(rows: rx.Var[list[DeployRow]], label: str) -> rx.Component:
+    """A table that becomes a list of cards on a phone."""
+    return rx.el.table(
+        rx.el.caption(label, class_name="visually-hidden"),
+        rx.el.thead(
+            rx.el.tr(*(rx.el.th(head, scope="col") for head in ("When", "Service", "Change", "Version", "By")))
+        ),
+        rx.el.tbody(rx.foreach(rows, _table_row)),
+        class_name="deploys",
+    )
+
+
+def _table_row(d: rx.Var[DeployRow]) -> rx.Component:
+    return rx.el.tr(
+        rx.el.td(When.create(at=d["at"]), class_name="cell-when"),
+        rx.el.td(rx.el.strong(d["service"]), " ", environment_tag(d["environment"]), class_name="cell-service"),
+        rx.el.td(
+            rx.el.a(d["title"], href=f"/deploys/{d['id']}", class_name="row-link"),
+            " ",
+            kind_badge(d["kind"]),
+            class_name="cell-change",
+        ),
+        rx.el.td(
+            rx.el.code(d["sha"]),
+            rx.cond(d["version"] != "", rx.el.span(" ", d["version"], class_name="muted")),
+            rx.cond(d["branch"] != "", rx.el.small(" ", d["branch"], class_name="muted branch")),
+            class_name="cell-version",
+        ),
+        rx.el.td(d["by"], class_name="cell-by muted"),
+        key=d["id"],
+        custom_attrs={"data-row": d["id"]},
+    )
+
+
+def chips(items: rx.Var[list[Chip]], drop: Any, clear: Any) -> rx.Component:
+    """The filters in force, each removable."""
+    return rx.cond(
+        items.length() > 0,
+        rx.el.div(
+            rx.foreach(
+                items,
+                lambda chip: rx.el.button(
+                    chip["label"],
+                    rx.icon("x", size=12, aria_hidden="true"),
+                    on_click=drop(chip["kind"], chip["value"]),
+                    class_name="chip",
+                    type="button",
+                    aria_label=f"Drop the filter {chip['label']}",
+                ),
+            ),
+            rx.el.button("Clear all", on_click=clear, class_name="link-button", type="button"),
+            class_name="chips",
+            role="group",
+            aria_label="Filters in force",
+        ),
+    )
+
+
+def choices(title: str, options: rx.Var[list[str]], chosen: rx.Var[list[str]], toggle: Any) -> rx.Component:
+    """A drop-down of checkboxes, in plain HTML."""
+    return rx.el.details(
+        rx.el.summary(title, rx.icon("chevron-down", size=14)),
+        rx.el.div(
+            rx.foreach(
+                options,
+                lambda name: rx.el.label(
+                    rx.el.input(type="checkbox", checked=chosen.contains(name), on_change=lambda _: toggle(name)),
+                    name,
+                    class_name="check",
+                ),
+            ),
+            class_name="menu",
+        ),
+        class_name="dropdown",
+    )
+
+
+def text_filters(texts: rx.Var[dict[str, str]], search: Any) -> rx.Component:
+    """Text, branch and author; applied with Enter, or when left."""
+    return rx.el.form(
+        _text_filter("q", "Search message, version or commit", texts, "search"),
+        _text_filter("branch", "Branch", texts),
+        _text_filter("author", "By", texts),
+        rx.el.button("Apply", type="submit", class_name="button"),
+        on_submit=search,
+        role="search",
+        class_name="text-filters",
+        key=f"{texts['q']}~{texts['branch']}~{texts['author']}",
+    )
+
+
+def _text_filter(name: str, label: str, texts: rx.Var[dict[str, str]], kind: str = "text") -> rx.Component:
+    return rx.el.input(name=name, type=kind, placeholder=label, aria_label=label, default_value=texts[name], max_length=200)

@@ -1,0 +1,21 @@
+"""What Reflex must know; every value comes from blametrail.settings."""
+
+import reflex as rx
+from reflex_base import constants
+
+from blametrail.frontend import SameOriginPlugin
+from blametrail.settings import settings
+
+# Reflex starts its development server with a bare `--host`, which means every interface.
+constants.PackageJson.Commands.DEV = "react-router dev --host 127.0.0.1"
+
+config = rx.Config(
+    app_name="blametrail",
+    backend_host="127.0.0.1",
+    telemetry_enabled=False,
+    show_built_with_reflex=False,
+    state_manager_mode="redis" if settings().redis_url else "memory",
+    cors_allowed_origins=list(settings().allowed_origins),
+    default_color_mode="system",
+    plugins=[SameOriginPlugin()],
+)

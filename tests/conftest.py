@@ -1,0 +1,48 @@
+"""Fixtures that every test may use: a running server with Alice's organization, a database of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from blametrail.accounts import organizations
+from blametrail.kit.db import EVERY_ORGANIZATION, Database
+from tests.running import PASSWORD, Server, database_settings, drop_database, running
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all tests that need no special one; Alice owns Acme."""
+    with running(tmp_path_factory.mktemp("server") / "data") as server:
+        server.found()
+        yield server
+
+
+@pytest.fixture
+def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """An empty, migrated database without a server."""
+    from blametrail.migrations import migrate
+    from blametrail.settings import settings
+
+    made = database_settings()
+    monkeypatch.setenv("BLAMETRAIL_DATA_DIR", str(tmp_path))
+    for name, value in made.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    migrate()
+    database = Database(settings().sqlalchemy_url)
+    yield database
+    database.close()
+    settings.cache_clear()
+    drop_database(made)
+
+
+@pytest.fixture
+def alice(db: Database) -> organizations.UUID:
+    """Alice, owner of Acme: her person id."""
+    return db.write_now(
+        EVERY_ORGANIZATION,
+        lambda s: organizations.found_first(s, organization="Acme", name="Alice", email="alice@example.com", password=PASSWORD),
+    )
