@@ -18,4 +18,5 @@ config = rx.Config(
     cors_allowed_origins=list(settings().allowed_origins),
     default_color_mode="system",
     plugins=[SameOriginPlugin()],
+    disable_plugins=[rx.plugins.SitemapPlugin],
 )

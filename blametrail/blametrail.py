@@ -1,19 +1,63 @@
+"""The application put together: pages, API, what runs beside them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
 import reflex as rx
+from reflex.app import default_error_boundary
 
-class S(rx.State):
-    n: int = 0
-    @rx.event
-    def pick(self, n: int):
-        self.n = n + 100
+from blametrail.api.app import api
+from blametrail.deploys.delivery_log import forget_old_deliveries
+from blametrail.kit.db import EVERY_ORGANIZATION, database
+from blametrail.kit.live import hub
+from blametrail.kit.schedule import ticking
+from blametrail.ui import live
+from blametrail.ui.pages import account, deploy, deploys, doors, lost, service, services, settings, timeline
 
-class Probe(rx.Component):
-    library = "$/public/probe.jsx"
-    tag = "Probe"
-    label: rx.Var[str]
-    on_pick: rx.EventHandler[lambda n: [n]]
 
-def index() -> rx.Component:
-    return rx.el.main(rx.el.h1("hi"), Probe.create(label="x", on_pick=S.pick), rx.el.p(S.n), rx.icon("search"))
+async def sweep() -> None:
+    """Drop what is kept for a while only."""
+    await database().write(EVERY_ORGANIZATION, forget_old_deliveries)
 
-app = rx.App()
-app.add_page(index, route="/")
+
+@asynccontextmanager
+async def beside_the_pages() -> AsyncIterator[None]:
+    """What lives as long as the server: the live pages, the clock, the database."""
+    async with live.refreshing(app), ticking([(timedelta(hours=6), sweep)]):
+        yield
+    hub().close()
+    database().close()
+
+
+app = rx.App(
+    api_transformer=api,
+    stylesheets=["/blametrail.css"],
+    app_wraps={(55, "ErrorBoundary"): lambda stateful: default_error_boundary()},
+    toaster=None,
+    html_lang="en",
+    head_components=[
+        rx.el.meta(name="description", content="Which change broke it? Deploys, incidents and ranked suspects."),
+        rx.el.meta(name="theme-color", content="#0f6b5c"),
+        rx.el.link(rel="icon", href="/favicon.svg", type="image/svg+xml"),
+    ],
+)
+app.register_lifespan_task(beside_the_pages)
+
+for page, route, title, load in (
+    (timeline.page, "/", "Timeline", timeline.TimelineState.load),
+    (deploys.page, "/deploys", "Deploys", deploys.DeploysState.load),
+    (deploy.page, "/deploys/[deploy_id]", "Deploy", deploy.DeployState.load),
+    (services.page, "/services", "Services", services.ServicesState.load),
+    (service.new_page, "/services/new", "New service", service.NewServiceState.load),
+    (service.page, "/services/[service_id]", "Service", service.ServiceState.load),
+    (settings.page, "/settings", "Settings", settings.SettingsState.load),
+    (account.page, "/account", "Your account", account.AccountState.load),
+    (doors.login, "/login", "Sign in", doors.DoorState.open_login),
+    (doors.setup, "/setup", "Set up", doors.DoorState.open_setup),
+):
+    app.add_page(page, route=route, title=f"{title} · BlameTrail", on_load=load)
+app.add_page(doors.join, route="/join", title="Join · BlameTrail")
+app.add_page(lost.page, route="/404", title="Nothing is here · BlameTrail")

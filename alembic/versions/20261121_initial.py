@@ -69,21 +69,14 @@ def upgrade() -> None:
             ondelete="SET NULL",
         ),
         sa.ForeignKeyConstraint(
-            ["person_id"],
-            ["person.id"],
-            name=op.f("fk_login_session_person_id_person"),
-            ondelete="CASCADE",
+            ["person_id"], ["person.id"], name=op.f("fk_login_session_person_id_person"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_login_session")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_login_session_token_hash")),
     )
     with op.batch_alter_table("login_session", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_login_session_expires_at"), ["expires_at"], unique=False
-        )
-        batch_op.create_index(
-            batch_op.f("ix_login_session_person_id"), ["person_id"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_login_session_expires_at"), ["expires_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_login_session_person_id"), ["person_id"], unique=False)
 
     op.create_table(
         "membership",
@@ -98,21 +91,12 @@ def upgrade() -> None:
             name=op.f("fk_membership_organization_id_organization"),
             ondelete="CASCADE",
         ),
-        sa.ForeignKeyConstraint(
-            ["person_id"],
-            ["person.id"],
-            name=op.f("fk_membership_person_id_person"),
-            ondelete="CASCADE",
-        ),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_membership_person_id_person"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_membership")),
-        sa.UniqueConstraint(
-            "organization_id", "person_id", name=op.f("uq_membership_organization_id")
-        ),
+        sa.UniqueConstraint("organization_id", "person_id", name=op.f("uq_membership_organization_id")),
     )
     with op.batch_alter_table("membership", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_membership_person_id"), ["person_id"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_membership_person_id"), ["person_id"], unique=False)
 
     op.create_table(
         "service",
@@ -125,15 +109,10 @@ def upgrade() -> None:
         sa.Column("owner_team", sa.String(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_service_organization_id_organization"),
-            ondelete="CASCADE",
+            ["organization_id"], ["organization.id"], name=op.f("fk_service_organization_id_organization"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_service")),
-        sa.UniqueConstraint(
-            "organization_id", "name", name=op.f("uq_service_organization_id")
-        ),
+        sa.UniqueConstraint("organization_id", "name", name=op.f("uq_service_organization_id")),
     )
     op.create_table(
         "delivery",
@@ -149,26 +128,16 @@ def upgrade() -> None:
         sa.Column("address", sa.String(), nullable=False),
         sa.Column("request_id", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_delivery_organization_id_organization"),
-            ondelete="CASCADE",
+            ["organization_id"], ["organization.id"], name=op.f("fk_delivery_organization_id_organization"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(
-            ["service_id"],
-            ["service.id"],
-            name=op.f("fk_delivery_service_id_service"),
-            ondelete="CASCADE",
+            ["service_id"], ["service.id"], name=op.f("fk_delivery_service_id_service"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
     )
     with op.batch_alter_table("delivery", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_delivery_log", ["service_id", "received_at"], unique=False
-        )
-        batch_op.create_index(
-            batch_op.f("ix_delivery_received_at"), ["received_at"], unique=False
-        )
+        batch_op.create_index("ix_delivery_log", ["service_id", "received_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_delivery_received_at"), ["received_at"], unique=False)
 
     op.create_table(
         "deploy_token",
@@ -189,18 +158,13 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
-            ["service_id"],
-            ["service.id"],
-            name=op.f("fk_deploy_token_service_id_service"),
-            ondelete="CASCADE",
+            ["service_id"], ["service.id"], name=op.f("fk_deploy_token_service_id_service"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deploy_token")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_deploy_token_token_hash")),
     )
     with op.batch_alter_table("deploy_token", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_deploy_token_service_id"), ["service_id"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_deploy_token_service_id"), ["service_id"], unique=False)
 
     op.create_table(
         "service_dependency",
@@ -208,10 +172,7 @@ def upgrade() -> None:
         sa.Column("service_id", sa.Uuid(), nullable=False),
         sa.Column("depends_on_id", sa.Uuid(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["depends_on_id"],
-            ["service.id"],
-            name=op.f("fk_service_dependency_depends_on_id_service"),
-            ondelete="CASCADE",
+            ["depends_on_id"], ["service.id"], name=op.f("fk_service_dependency_depends_on_id_service"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(
             ["organization_id"],
@@ -220,21 +181,12 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
-            ["service_id"],
-            ["service.id"],
-            name=op.f("fk_service_dependency_service_id_service"),
-            ondelete="CASCADE",
+            ["service_id"], ["service.id"], name=op.f("fk_service_dependency_service_id_service"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint(
-            "service_id", "depends_on_id", name=op.f("pk_service_dependency")
-        ),
+        sa.PrimaryKeyConstraint("service_id", "depends_on_id", name=op.f("pk_service_dependency")),
     )
     with op.batch_alter_table("service_dependency", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_service_dependency_depends_on_id"),
-            ["depends_on_id"],
-            unique=False,
-        )
+        batch_op.create_index(batch_op.f("ix_service_dependency_depends_on_id"), ["depends_on_id"], unique=False)
 
     op.create_table(
         "service_repository",
@@ -252,17 +204,12 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
-            ["service_id"],
-            ["service.id"],
-            name=op.f("fk_service_repository_service_id_service"),
-            ondelete="CASCADE",
+            ["service_id"], ["service.id"], name=op.f("fk_service_repository_service_id_service"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_service_repository")),
     )
     with op.batch_alter_table("service_repository", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_service_repository_service_id"), ["service_id"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_service_repository_service_id"), ["service_id"], unique=False)
 
     op.create_table(
         "deploy",
@@ -288,50 +235,23 @@ def upgrade() -> None:
         sa.Column("token_id", sa.Uuid(), nullable=True),
         sa.Column("idempotency_key", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_deploy_organization_id_organization"),
-            ondelete="CASCADE",
+            ["organization_id"], ["organization.id"], name=op.f("fk_deploy_organization_id_organization"), ondelete="CASCADE"
         ),
+        sa.ForeignKeyConstraint(["service_id"], ["service.id"], name=op.f("fk_deploy_service_id_service"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
-            ["service_id"],
-            ["service.id"],
-            name=op.f("fk_deploy_service_id_service"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["token_id"],
-            ["deploy_token.id"],
-            name=op.f("fk_deploy_token_id_deploy_token"),
-            ondelete="SET NULL",
+            ["token_id"], ["deploy_token.id"], name=op.f("fk_deploy_token_id_deploy_token"), ondelete="SET NULL"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deploy")),
-        sa.UniqueConstraint(
-            "token_id", "idempotency_key", name=op.f("uq_deploy_token_id")
-        ),
+        sa.UniqueConstraint("token_id", "idempotency_key", name=op.f("uq_deploy_token_id")),
     )
     with op.batch_alter_table("deploy", schema=None) as batch_op:
+        batch_op.create_index("ix_deploy_commit", ["service_id", "environment", "commit_sha"], unique=False)
         batch_op.create_index(
-            "ix_deploy_commit",
-            ["service_id", "environment", "commit_sha"],
-            unique=False,
+            "ix_deploy_lineage", ["service_id", "environment", "deployed_at", "commit_sha", "id"], unique=False
         )
+        batch_op.create_index("ix_deploy_service", ["service_id", "deployed_at"], unique=False)
         batch_op.create_index(
-            "ix_deploy_lineage",
-            ["service_id", "environment", "deployed_at", "commit_sha", "id"],
-            unique=False,
-        )
-        batch_op.create_index(
-            "ix_deploy_timeline",
-            [
-                "organization_id",
-                "deployed_at",
-                "service_id",
-                "environment",
-                "kind",
-                "id",
-            ],
-            unique=False,
+            "ix_deploy_timeline", ["organization_id", "deployed_at", "service_id", "environment", "kind", "id"], unique=False
         )
 
     op.create_table(
@@ -344,10 +264,7 @@ def upgrade() -> None:
         sa.Column("author", sa.String(), nullable=False),
         sa.Column("authored_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["deploy_id"],
-            ["deploy.id"],
-            name=op.f("fk_deploy_commit_deploy_id_deploy"),
-            ondelete="CASCADE",
+            ["deploy_id"], ["deploy.id"], name=op.f("fk_deploy_commit_deploy_id_deploy"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(
             ["organization_id"],
@@ -365,6 +282,7 @@ def downgrade() -> None:
     op.drop_table("deploy_commit")
     with op.batch_alter_table("deploy", schema=None) as batch_op:
         batch_op.drop_index("ix_deploy_timeline")
+        batch_op.drop_index("ix_deploy_service")
         batch_op.drop_index("ix_deploy_lineage")
         batch_op.drop_index("ix_deploy_commit")
 

@@ -44,7 +44,9 @@ class Edge:
     def _add_headers(self, path: str, headers: MutableHeaders) -> None:
         for name, value in _HEADERS.items():
             headers.setdefault(name, value)
-        headers.setdefault("Content-Security-Policy", self._policy)
+        # A page that is not modified has no content type, and its headers replace those of the cached one.
+        is_data = headers.get("content-type", "").startswith("application/json")
+        headers.setdefault("Content-Security-Policy", "default-src 'none'" if is_data else self._policy)
         if self._over_tls:
             headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         if path.startswith("/assets/"):

@@ -115,12 +115,17 @@ def environments(session: ScopedSession) -> list[str]:
     return list(session.exec(select(Deploy.environment).distinct().order_by(Deploy.environment)))
 
 
-def first_of_service(session: ScopedSession, service_id: UUID) -> DeployView | None:
-    """The newest deploy of a service, or None while it waits for its first."""
-    row = session.exec(
-        select(Deploy).where(Deploy.service_id == service_id).order_by(col(Deploy.deployed_at).desc()).limit(1)
-    ).first()
-    return deploy_view(row, names(session).get(service_id, "")) if row else None
+def newest_by_service(session: ScopedSession) -> dict[str, DeployView]:
+    """The newest deploy of each service that has one, by the service's id."""
+    services = names(session)
+    newest = {}
+    for service_id, name in services.items():
+        row = session.exec(
+            select(Deploy).where(Deploy.service_id == service_id).order_by(col(Deploy.deployed_at).desc()).limit(1)
+        ).first()
+        if row is not None:
+            newest[str(service_id)] = deploy_view(row, name)
+    return newest
 
 
 def _commits(session: ScopedSession, row: Deploy, link: RepositoryLink | None) -> list[CommitView]:

@@ -21,6 +21,7 @@ class Deploy(Tenanted, table=True):
         Index("ix_deploy_timeline", "organization_id", "deployed_at", "service_id", "environment", "kind", "id"),
         Index("ix_deploy_lineage", "service_id", "environment", "deployed_at", "commit_sha", "id"),
         Index("ix_deploy_commit", "service_id", "environment", "commit_sha"),
+        Index("ix_deploy_service", "service_id", "deployed_at"),
     )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)

@@ -21,7 +21,7 @@ from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar
 from uuid import UUID
 
 import structlog
-from sqlalchemy import BigInteger, Engine, create_engine, event
+from sqlalchemy import BigInteger, Engine, Uuid, column, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import ORMExecuteState, with_loader_criteria
@@ -79,6 +79,11 @@ class Tenanted(SQLModel):
 
     organization_id: UUID = Field(default=None, foreign_key="organization.id", ondelete="CASCADE", nullable=False)
 
+    @classmethod
+    def tenant(cls) -> Any:
+        """The column to filter by; the mixin itself, which SQLAlchemy also asks, has none of its own."""
+        return getattr(cls, "organization_id", column("organization_id", Uuid()))
+
 
 class ScopedSession(Session):
     """A session that can see and write the rows of its scope only."""
@@ -108,7 +113,7 @@ def _filter_by_organization(state: ORMExecuteState) -> None:
     if organization_id is EVERY_ORGANIZATION or state.is_column_load or state.is_relationship_load:
         return
     state.statement = state.statement.options(
-        with_loader_criteria(Tenanted, lambda table: table.organization_id == organization_id, include_aliases=True)
+        with_loader_criteria(Tenanted, lambda table: table.tenant() == organization_id, include_aliases=True)
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import reflex as rx
@@ -110,10 +111,10 @@ class TimelineState(rx.State):
     @action(Role.VIEWER)
     async def show_newest(self, actor: Actor) -> Any:
         """From an empty window to the last deploy there was."""
-        newest = await database().read(actor.organization_id, find.find_deploys, self._address().filters({}), None, "", 1)
-        if not newest.deploys:
+        newest = await database().read(actor.organization_id, _newest, self._address())
+        if newest is None:
             return None
-        at = to_micros(newest.deploys[0].deployed_at) / 1000
+        at = _ms(newest)
         length = (self.end - self.start) or 86_400_000
         return self._go(self._address().with_window(at - length * 0.8, at + length * 0.2))
 
@@ -142,7 +143,7 @@ def _load(session: ScopedSession, address: Address, window: Window) -> dict[str,
     group: GroupBy = "environment" if address.group == "environment" else "service"
     shown = timeline(session, window, filters, group)
     listed = find.find_deploys(session, filters, window, limit=LISTED)
-    newest = find.find_deploys(session, filters, limit=1).deploys if not shown.count else ()
+    newest = None if shown.count else _newest(session, address)
     fixed = replace(address, start=window.start, end=window.end)
     return {
         "lanes": [_lane(lane) for lane in shown.lanes],
@@ -160,9 +161,14 @@ def _load(session: ScopedSession, address: Address, window: Window) -> dict[str,
         "service_names": sorted(names.values(), key=str.lower),
         "environment_names": find.environments(session),
         "rows": [deploy_row(d) for d in listed.deploys],
-        "newest_at": newest[0].deployed_at.isoformat() if newest else "",
+        "newest_at": newest.isoformat() if newest else "",
         "list_href": f"/deploys{fixed.query()}",
     }
+
+
+def _newest(session: ScopedSession, address: Address) -> datetime | None:
+    found = find.find_deploys(session, address.filters(services.names(session)), limit=1).deploys
+    return found[0].deployed_at if found else None
 
 
 def _lane(lane: Lane) -> dict[str, Any]:
@@ -184,7 +190,7 @@ def _mark(mark: Mark) -> dict[str, Any]:
     return shown
 
 
-def _ms(moment: Any) -> int:
+def _ms(moment: datetime) -> int:
     return to_micros(moment) // 1000
 
 
@@ -255,8 +261,8 @@ def _timeline() -> rx.Component:
         ),
         chips(TimelineState.chips, TimelineState.drop, TimelineState.clear),
         rx.cond(
-            TimelineState.count == 0,
-            _nothing_here(),
+            (TimelineState.count == 0) & (TimelineState.newest_at == "") & (TimelineState.chips.length() == 0),
+            _listening(),
             rx.fragment(
                 Timeline.create(
                     lanes=TimelineState.lanes,
@@ -268,19 +274,28 @@ def _timeline() -> rx.Component:
                 ),
                 rx.cond(
                     TimelineState.hidden_lanes > 0,
-                    rx.el.p(TimelineState.hidden_lanes, " more lanes have fewer deploys. Filter by service to see them.", class_name="muted"),
-                ),
-                rx.el.section(
-                    rx.el.div(
-                        rx.el.h2("In this window"),
-                        rx.el.a("All ", TimelineState.count, " as a list", href=TimelineState.list_href),
-                        class_name="section-head",
+                    rx.el.p(
+                        TimelineState.hidden_lanes,
+                        " more lanes have fewer deploys. Filter by service to see them.",
+                        class_name="muted",
                     ),
-                    deploy_table(TimelineState.rows, "Deploys in this window, newest first"),
-                    aria_label="Deploys in this window",
                 ),
+                rx.cond(TimelineState.count == 0, _nothing_here(), _listed()),
             ),
         ),
+    )
+
+
+def _listed() -> rx.Component:
+    """The same window as a list: the table view of the chart, and all there is on a phone."""
+    return rx.el.section(
+        rx.el.div(
+            rx.el.h2("In this window"),
+            rx.el.a("All ", TimelineState.count, " as a list", href=TimelineState.list_href),
+            class_name="section-head",
+        ),
+        deploy_table(TimelineState.rows, "Deploys in this window, newest first"),
+        aria_label="Deploys in this window",
     )
 
 
@@ -289,7 +304,7 @@ def _nothing_here() -> rx.Component:
         rx.el.h2("No deploys in this window"),
         rx.cond(
             TimelineState.chips.length() > 0,
-            rx.el.p("Filters are in force. Drop one above, or look at all deploys of this window."),
+            rx.el.p("Filters are in force: ", rx.foreach(TimelineState.chips, lambda c: rx.el.span(c["label"], ". ")), "Drop one above."),
         ),
         rx.cond(
             TimelineState.newest_at != "",
@@ -299,12 +314,16 @@ def _nothing_here() -> rx.Component:
                 ". ",
                 rx.el.button("Show it", type="button", on_click=TimelineState.show_newest, class_name="button"),
             ),
-            rx.el.p(
-                rx.el.span(class_name="listening", aria_hidden="true"),
-                "Listening for the first deploy. It appears here the moment CI posts it. ",
-                rx.el.a("How to post one", href="/services"),
-            ),
         ),
+        class_name="empty",
+    )
+
+
+def _listening() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2(rx.el.span(class_name="listening", aria_hidden="true"), "Listening for the first deploy"),
+        rx.el.p("It appears here the moment CI posts it."),
+        rx.el.a("How to post one", href="/services", class_name="button"),
         class_name="empty",
     )
 

@@ -1,0 +1,225 @@
+"""All deploys as a list: the same filters as the timeline, page by page, live."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import reflex as rx
+
+from blametrail.accounts.roles import Actor, Role
+from blametrail.catalog import services
+from blametrail.deploys import find
+from blametrail.kit.clock import now
+from blametrail.kit.db import ScopedSession, database
+from blametrail.ui import live
+from blametrail.ui.address import Address, read_address
+from blametrail.ui.guard import action
+from blametrail.ui.parts.browser import ScrollMark, When
+from blametrail.ui.parts.deploys import Chip, DeployRow, chips, choices, deploy_row, deploy_table, text_filters
+from blametrail.ui.shell import shell, show_actor
+
+
+class DeploysState(rx.State):
+    """The pages shown so far; newer deploys wait while the reader has scrolled."""
+
+    ready: bool = False
+    rows: list[DeployRow] = []
+    count: int = 0
+    fresh: int = 0
+    next_cursor: str = ""
+    bounded: bool = False
+    start_at: str = ""
+    end_at: str = ""
+    chips: list[Chip] = []
+    texts: dict[str, str] = {"q": "", "branch": "", "author": ""}
+    chosen_services: list[str] = []
+    chosen_environments: list[str] = []
+    service_names: list[str] = []
+    environment_names: list[str] = []
+    timeline_href: str = "/"
+    _reading: bool = False
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def load(self, actor: Actor) -> None:
+        await show_actor(self, actor)
+        live.subscribe(self, actor.organization_id, "deploys", "services")
+        self._reading = False
+        await self._show(actor)
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def set_reading(self, actor: Actor, reading: bool) -> None:
+        """Whether the reader has scrolled on; back at the top, what waited is shown."""
+        self._reading = reading
+        if not reading and self.fresh:
+            await self._show(actor)
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def show_fresh(self, actor: Actor) -> None:
+        await self._show(actor)
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def more(self, actor: Actor) -> None:
+        found = await database().read(actor.organization_id, _find, self._address(), self.next_cursor)
+        self.rows = [*self.rows, *found["rows"]]
+        self.next_cursor = found["next_cursor"]
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def toggle_service(self, actor: Actor, name: str) -> Any:
+        return self._go(self._address().toggled("services", name))
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def toggle_environment(self, actor: Actor, name: str) -> Any:
+        return self._go(self._address().toggled("environments", name))
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def search(self, actor: Actor, form: dict[str, Any]) -> Any:
+        address = self._address()
+        for name in ("q", "branch", "author"):
+            address = address.with_text(name, str(form.get(name, "")))
+        return self._go(address)
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def drop(self, actor: Actor, kind: str, value: str) -> Any:
+        address = self._address()
+        return self._go(address.toggled(kind, value) if kind in {"services", "environments"} else address.with_text(kind, ""))
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def clear(self, actor: Actor) -> Any:
+        return self._go(replace(self._address(), services=(), environments=(), texts={}))
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def any_time(self, actor: Actor) -> Any:
+        return self._go(replace(self._address(), start=None, end=None))
+
+    def _address(self) -> Address:
+        return read_address(self.router.url.query_parameters)
+
+    def _go(self, address: Address) -> Any:
+        return rx.redirect(f"/deploys{address.query()}")
+
+    async def _refresh(self, actor: Actor) -> None:
+        """Live: nothing that is being read moves; what is new is counted."""
+        if not self._reading and len(self.rows) <= find.PAGE:
+            await self._show(actor)
+            return
+        found = await self._find(actor)
+        known = {row["id"] for row in self.rows}
+        self.fresh = sum(row["id"] not in known for row in found["rows"])
+
+    async def _show(self, actor: Actor) -> None:
+        for name, value in (await self._find(actor)).items():
+            setattr(self, name, value)
+        self.fresh, self.ready = 0, True
+
+    async def _find(self, actor: Actor) -> dict[str, Any]:
+        address = self._address()
+        key = ("deploys", address.query())
+        found: dict[str, Any] = await live.shared(
+            actor.organization_id, key, lambda: database().read(actor.organization_id, _find, address, "")
+        )
+        return found
+
+
+def _find(session: ScopedSession, address: Address, cursor: str) -> dict[str, Any]:
+    names = services.names(session)
+    window = None if address.follows_now else address.window(now())
+    page = find.find_deploys(session, address.filters(names), window, cursor)
+    return {
+        "rows": [deploy_row(d) for d in page.deploys],
+        "count": page.count,
+        "next_cursor": page.next_cursor,
+        "bounded": window is not None,
+        "start_at": window.start.isoformat() if window else "",
+        "end_at": window.end.isoformat() if window else "",
+        "chips": address.chips(),
+        "texts": {name: address.texts.get(name, "") for name in ("q", "branch", "author")},
+        "chosen_services": list(address.services),
+        "chosen_environments": list(address.environments),
+        "service_names": sorted(names.values(), key=str.lower),
+        "environment_names": find.environments(session),
+        "timeline_href": f"/{address.query()}",
+    }
+
+
+def page() -> rx.Component:
+    return shell(
+        "Deploys",
+        ScrollMark.create(on_reading=DeploysState.set_reading),
+        rx.el.div(
+            choices("Service", DeploysState.service_names, DeploysState.chosen_services, DeploysState.toggle_service),
+            choices(
+                "Environment", DeploysState.environment_names, DeploysState.chosen_environments, DeploysState.toggle_environment
+            ),
+            text_filters(DeploysState.texts, DeploysState.search),
+            class_name="filter-bar",
+        ),
+        chips(DeploysState.chips, DeploysState.drop, DeploysState.clear),
+        rx.cond(
+            DeploysState.bounded,
+            rx.el.p(
+                "From ",
+                When.create(at=DeploysState.start_at),
+                " to ",
+                When.create(at=DeploysState.end_at),
+                " ",
+                rx.el.button("Any time", type="button", on_click=DeploysState.any_time, class_name="link-button"),
+                class_name="muted",
+            ),
+        ),
+        rx.el.div(
+            rx.cond(
+                DeploysState.fresh > 0,
+                rx.el.a(DeploysState.fresh, " new", href="#main", on_click=DeploysState.show_fresh, class_name="pill floating"),
+            ),
+            role="status",
+        ),
+        rx.cond(
+            ~DeploysState.ready,
+            rx.el.div(class_name="skeleton table-skeleton", aria_label="Loading"),
+            rx.cond(DeploysState.rows.length() > 0, _list(), _nothing()),
+        ),
+        actions=rx.el.a("As a timeline", href=DeploysState.timeline_href, class_name="button"),
+    )
+
+
+def _list() -> rx.Component:
+    return rx.fragment(
+        rx.el.p(DeploysState.count, rx.cond(DeploysState.count == 1, " deploy", " deploys"), class_name="muted"),
+        deploy_table(DeploysState.rows, "Deploys, newest first"),
+        rx.cond(
+            DeploysState.next_cursor != "",
+            rx.el.button("Show older", type="button", on_click=DeploysState.more, class_name="button"),
+        ),
+    )
+
+
+def _nothing() -> rx.Component:
+    return rx.el.section(
+        rx.cond(
+            DeploysState.chips.length() > 0,
+            rx.fragment(
+                rx.el.h2("No deploy fits these filters"),
+                rx.el.p("Drop one of the filters above, or clear all of them."),
+            ),
+            rx.fragment(
+                rx.el.h2("No deploys yet"),
+                rx.el.p(
+                    rx.el.span(class_name="listening", aria_hidden="true"),
+                    "Listening. The first deploy appears here the moment CI posts it.",
+                ),
+                rx.el.a("Set up a service", href="/services", class_name="button primary"),
+            ),
+        ),
+        class_name="empty",
+    )

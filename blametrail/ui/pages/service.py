@@ -1,0 +1,428 @@
+"""One service: how CI posts to it, its token, what came in, its settings; and the page that makes one."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+from uuid import UUID
+
+import reflex as rx
+
+from blametrail.accounts.roles import Actor, Role
+from blametrail.catalog import deploy_tokens, services
+from blametrail.catalog.services import NO_SERVICE, Environment, ServiceType
+from blametrail.catalog.snippets import snippets, try_it
+from blametrail.deploys import delivery_log
+from blametrail.deploys.filters import Filters
+from blametrail.deploys.find import find_deploys
+from blametrail.kit.db import ScopedSession, database
+from blametrail.kit.errors import Invalid, NotFound
+from blametrail.settings import settings
+from blametrail.ui import live
+from blametrail.ui.guard import action, tell
+from blametrail.ui.pages.services import may_administer
+from blametrail.ui.parts.browser import ApiForm, Confirm, CopyButton, OneTimeSecret, Tabs, When
+from blametrail.ui.parts.deploys import DeployRow, deploy_row, deploy_table, environment_tag
+from blametrail.ui.parts.fields import area, choice, field
+from blametrail.ui.shell import shell, show_actor
+
+SHOWN_ONCE = "This is shown once. Store it now as the secret BLAMETRAIL_TOKEN of your CI; only its hash is kept here."
+
+
+class DeliveryRow(TypedDict):
+    id: str
+    at: str
+    route: str
+    status: str
+    reason: str
+    body: str
+    address: str
+    request_id: str
+    deploy_id: str
+
+
+class Other(TypedDict):
+    id: str
+    name: str
+    chosen: bool
+
+
+class ServiceState(rx.State):
+    """The service that the address names."""
+
+    ready: bool = False
+    missing: str = ""
+    id: str = ""
+    name: str = ""
+    environment: str = ""
+    type: str = ""
+    url: str = ""
+    team: str = ""
+    repositories: str = ""
+    others: list[Other] = []
+    token_start: str = ""
+    token_created_at: str = ""
+    token_created_by: str = ""
+    token_used_at: str = ""
+    token_used_from: str = ""
+    ingest_url: str = ""
+    try_it: str = ""
+    snippets: list[dict[str, str]] = []
+    rows: list[DeployRow] = []
+    deploy_count: int = 0
+    deliveries: list[DeliveryRow] = []
+    refused: str = ""
+    errors: dict[str, str] = {}
+    delete_scope: str = ""
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def load(self, actor: Actor) -> None:
+        await show_actor(self, actor)
+        wanted = str(self.service_id)  # type: ignore[attr-defined]
+        live.subscribe(self, actor.organization_id, f"service:{wanted}", f"deliveries:{wanted}", "services")
+        self.ready, self.errors = False, {}
+        await self._refresh(actor)
+
+    @rx.event
+    @action(Role.ADMIN)
+    async def save(self, actor: Actor, form: dict[str, Any]) -> None:
+        """Change the service; errors stand beside their fields."""
+        try:
+            draft = services.ServiceDraft.checked(
+                **{n: str(form.get(n, "")) for n in ("name", "environment", "type", "url", "owner_team", "repositories")},
+                depends_on=[other["id"] for other in self.others if form.get(f"needs-{other['id']}")],
+            )
+            await database().write(actor.organization_id, services.update, actor, UUID(self.id), draft)
+        except Invalid as error:
+            self.errors = {name: f"This {why}." for name, why in error.fields.items()}
+            return
+        self.errors = {}
+        await tell(self, "Saved.")
+
+    @rx.event
+    @action(Role.ADMIN)
+    async def delete(self, actor: Actor, _typed: str) -> Any:
+        await database().write(actor.organization_id, services.delete, actor, UUID(self.id))
+        await tell(self, f"{self.name} is deleted, with its deploys, token and delivery log.")
+        return rx.redirect("/services")
+
+    async def _refresh(self, actor: Actor) -> None:
+        try:
+            wanted = UUID(str(self.service_id))  # type: ignore[attr-defined]
+            shown = await database().read(actor.organization_id, _load, wanted)
+        except (ValueError, NotFound):
+            self.ready, self.missing = True, NO_SERVICE
+            return
+        for name, value in shown.items():
+            setattr(self, name, value)
+        self.ready, self.missing = True, ""
+
+
+def _load(session: ScopedSession, service_id: UUID) -> dict[str, Any]:
+    """Everything the page shows, by the name of its var."""
+    s = services.view(session, service_id)
+    token = deploy_tokens.current(session, service_id)
+    deploys = find_deploys(session, Filters(services=(service_id,)), limit=8)
+    deliveries = delivery_log.list_deliveries(session, service_id)
+    refused = next((d for d in deliveries if d.status != 200), None)
+    needs = {id_ for id_, _ in s.depends_on}
+    return {
+        "id": s.id,
+        "name": s.name,
+        "environment": s.environment,
+        "type": s.type,
+        "url": s.url,
+        "team": s.owner_team,
+        "repositories": "\n".join(str(r) for r in s.repositories),
+        "others": [
+            Other(id=str(id_), name=name, chosen=str(id_) in needs)
+            for id_, name in sorted(services.names(session).items(), key=lambda pair: pair[1].lower())
+            if id_ != service_id
+        ],
+        "token_start": token.start if token else "",
+        "token_created_at": token.created_at.isoformat() if token else "",
+        "token_created_by": token.created_by if token else "",
+        "token_used_at": token.used_at.isoformat() if token and token.used_at else "",
+        "token_used_from": token.used_from if token else "",
+        "ingest_url": f"{settings().base_url}/api/ingest/deploy",
+        "try_it": try_it(settings().base_url),
+        "snippets": [{"title": x.title, "hint": x.hint, "text": x.text} for x in snippets(settings().base_url)],
+        "rows": [deploy_row(d) for d in deploys.deploys],
+        "deploy_count": deploys.count,
+        "deliveries": [_delivery(d) for d in deliveries],
+        "refused": refused.reason if refused and not deploys.count else "",
+        "delete_scope": f"This deletes {s.name} with its {deploys.count} deploys, its deploy token and its delivery log. "
+        "CI that still posts with the token is refused. It cannot be undone.",
+    }
+
+
+def _delivery(d: delivery_log.DeliveryView) -> DeliveryRow:
+    return DeliveryRow(
+        id=d.id,
+        at=d.received_at.isoformat(),
+        route="test" if d.route == "test" else "deploy",
+        status=str(d.status),
+        reason=d.reason,
+        body=d.body,
+        address=d.address,
+        request_id=d.request_id,
+        deploy_id=d.deploy_id,
+    )
+
+
+class NewServiceState(rx.State):
+    """What the form of a new service offers."""
+
+    others: list[Other] = []
+
+    @rx.event
+    @action(Role.ADMIN)
+    async def load(self, actor: Actor) -> None:
+        await show_actor(self, actor)
+        live.unsubscribe(self)
+        names = await database().read(actor.organization_id, services.names)
+        self.others = [Other(id=str(id_), name=name, chosen=False) for id_, name in names.items()]
+
+
+def new_page() -> rx.Component:
+    return shell(
+        "New service",
+        rx.el.p("Something you deploy. You get its deploy token and ready snippets for your CI on the next page.", class_name="lede"),
+        ApiForm.create(
+            _fields(NewServiceState.others, editing=False),
+            rx.el.div(
+                rx.el.a("Cancel", href="/services", class_name="button"),
+                rx.el.button("Create service", type="submit", class_name="button primary"),
+                class_name="row end",
+            ),
+            action="/form/service",
+            label="New service",
+            class_name="form",
+        ),
+    )
+
+
+def page() -> rx.Component:
+    s = ServiceState
+    return shell(
+        rx.cond(s.missing != "", "No such service", rx.cond(s.ready, s.name, "Service")),
+        rx.cond(
+            s.missing != "",
+            rx.el.p(s.missing, " ", rx.el.a("All services", href="/services"), class_name="empty"),
+            rx.cond(
+                s.ready,
+                rx.el.div(_head(), _start(), _token(), _deliveries(), _settings(), class_name="service-page"),
+                rx.el.div(class_name="skeleton table-skeleton", aria_label="Loading"),
+            ),
+        ),
+    )
+
+
+def _head() -> rx.Component:
+    s = ServiceState
+    return rx.fragment(
+        rx.el.p(
+            environment_tag(s.environment),
+            " ",
+            s.type,
+            rx.cond(s.team != "", rx.fragment(" · ", s.team), ""),
+            rx.cond(s.url != "", rx.fragment(" · ", rx.el.a(s.url, href=s.url, rel="noreferrer nofollow")), ""),
+            class_name="lede",
+        ),
+        OneTimeSecret.create(of=s.id, label="The deploy token", hint=SHOWN_ONCE),
+        rx.cond(
+            s.deploy_count > 0,
+            rx.el.section(
+                rx.el.div(
+                    rx.el.h2("Latest deploys"),
+                    rx.el.a("All ", s.deploy_count, href="/deploys?service=" + s.name),
+                    class_name="section-head",
+                ),
+                deploy_table(s.rows, "Latest deploys of this service"),
+            ),
+            rx.el.section(
+                rx.el.h2(rx.el.span(class_name="listening", aria_hidden="true"), "Listening for the first deploy"),
+                rx.el.p("Paste one of these into your CI, or try it from a terminal. It appears here by itself.", role="status"),
+                rx.cond(
+                    s.refused != "",
+                    rx.el.p(rx.icon("triangle-alert", size=14), " The last request was refused: ", s.refused, class_name="note"),
+                    rx.el.p(
+                        "Nothing after two minutes? Usually the token was cut while copying, CI cannot reach this address, or the step did not run.",
+                        class_name="muted",
+                    ),
+                ),
+                class_name="waiting",
+            ),
+        ),
+    )
+
+
+def _start() -> rx.Component:
+    s = ServiceState
+    return rx.el.section(
+        rx.el.h2("Post deploys from CI"),
+        rx.el.p("Deploys go to ", rx.el.code(s.ingest_url, class_name="ingest-url"), " ", CopyButton.create(text=s.ingest_url, label="Copy")),
+        Tabs.create(items=s.snippets, label="Snippets"),
+        aria_label="Post deploys from CI",
+    )
+
+
+def _token() -> rx.Component:
+    s = ServiceState
+    return rx.el.section(
+        rx.el.h2("Deploy token"),
+        rx.cond(
+            s.token_start != "",
+            rx.el.p(
+                rx.el.code(s.token_start, "…"),
+                " made ",
+                When.create(at=s.token_created_at),
+                rx.cond(s.token_created_by != "", rx.fragment(" by ", s.token_created_by), ""),
+                ". ",
+                rx.cond(
+                    s.token_used_at != "",
+                    rx.fragment("Last used ", When.create(at=s.token_used_at), " from ", s.token_used_from, "."),
+                    "Never used.",
+                ),
+            ),
+        ),
+        rx.cond(
+            may_administer(),
+            rx.el.details(
+                rx.el.summary("Rotate the token"),
+                rx.el.p("A new token is made and shown once. The old one is refused at once: deploys fail to arrive until CI has the new one."),
+                ApiForm.create(
+                    rx.el.button("Rotate now", type="submit", class_name="button danger"),
+                    action="/form/rotate",
+                    extra={"service_id": s.id},
+                    label="Rotate the deploy token",
+                ),
+                class_name="disclosure",
+            ),
+        ),
+    )
+
+
+def _deliveries() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2("Delivery log"),
+        rx.el.p("Every request of the last 30 days that carried this service's token, and what became of it.", class_name="muted"),
+        rx.cond(
+            ServiceState.deliveries.length() > 0,
+            rx.el.ol(rx.foreach(ServiceState.deliveries, _delivery_row), class_name="deliveries"),
+            rx.el.p("Nothing has come in yet.", class_name="muted"),
+        ),
+    )
+
+
+def _delivery_row(d: rx.Var[DeliveryRow]) -> rx.Component:
+    return rx.el.li(
+        rx.el.details(
+            rx.el.summary(
+                rx.el.span(d["status"], class_name=rx.cond(d["status"] == "200", "status good", "status bad")),
+                " ",
+                rx.cond(d["route"] == "test", rx.el.span("test ", class_name="badge"), rx.fragment()),
+                rx.el.span(d["reason"], class_name="reason"),
+                " ",
+                rx.el.small(When.create(at=d["at"]), class_name="muted"),
+            ),
+            rx.el.p(
+                rx.el.small("From ", d["address"], " · request ", d["request_id"], class_name="muted"),
+                rx.cond(d["deploy_id"] != "", rx.fragment(" · ", rx.el.a("The deploy", href=f"/deploys/{d['deploy_id']}")), ""),
+            ),
+            rx.cond(d["body"] != "", rx.el.pre(d["body"], tab_index=0, aria_label="Body, secrets masked")),
+        ),
+        key=d["id"],
+    )
+
+
+def _settings() -> rx.Component:
+    s = ServiceState
+    return rx.cond(
+        may_administer(),
+        rx.el.section(
+            rx.el.h2("Settings"),
+            rx.el.form(
+                _fields(s.others, editing=True),
+                rx.el.div(rx.el.button("Save", type="submit", class_name="button primary"), class_name="row end"),
+                on_submit=s.save,
+                class_name="form",
+                aria_label="Service settings",
+                key=s.id,
+                no_validate=True,
+            ),
+            rx.el.div(
+                Confirm.create(
+                    trigger="Delete service",
+                    title="Delete this service?",
+                    text=s.delete_scope,
+                    action="Delete",
+                    danger=True,
+                    on_confirm=s.delete,
+                ),
+                class_name="danger-zone",
+            ),
+        ),
+    )
+
+
+def _fields(others: Any, *, editing: bool) -> rx.Component:
+    """The fields of a service, empty or as they are."""
+    s = ServiceState
+
+    def now_(value: Any) -> dict[str, Any]:
+        return {"default_value": value} if editing else {}
+
+    def wrong(name: str) -> rx.Component:
+        return (
+            rx.cond(s.errors.contains(name), rx.el.span(s.errors[name], class_name="field-error", role="alert"))
+            if editing
+            else rx.fragment()
+        )
+
+    return rx.fragment(
+        field("Name", "name", required=True, max_length=100, placeholder="checkout", **now_(s.name)),
+        wrong("name"),
+        rx.el.div(
+            choice("Environment", "environment", list(Environment), hint="Where its deploys go unless they say.", **now_(s.environment)),
+            choice("Type", "type", list(ServiceType), **now_(s.type)),
+            class_name="columns",
+        ),
+        rx.el.div(
+            field("Address", "url", type="url", placeholder="https://checkout.example.com", hint="For reference.", **now_(s.url)),
+            field("Owner team", "owner_team", placeholder="Payments", hint="Shown on suspects instead of a person.", **now_(s.team)),
+            class_name="columns",
+        ),
+        wrong("url"),
+        area(
+            "Repositories",
+            "repositories",
+            rows="2",
+            placeholder="acme/checkout\nhttps://gitlab.example.com/group/project services/checkout",
+            hint="One a line: owner/repo or its address; after a space, the folder in a monorepo.",
+            **now_(s.repositories),
+        ),
+        wrong("repositories"),
+        rx.cond(
+            others.length() > 0,
+            rx.el.fieldset(
+                rx.el.legend("Depends on"),
+                rx.foreach(
+                    others,
+                    lambda o: rx.el.label(
+                        rx.el.input(
+                            type="checkbox",
+                            name=f"needs-{o['id']}" if editing else "depends_on[]",
+                            value="on" if editing else o["id"],
+                            default_checked=o["chosen"],
+                        ),
+                        o["name"],
+                        class_name="check",
+                    ),
+                ),
+                rx.el.small("Their deploys count as candidates too, at a discount.", class_name="muted"),
+            ),
+        ),
+    )
+
+
