@@ -15,6 +15,7 @@ from blametrail.kit.db import EVERY_ORGANIZATION, database
 from blametrail.kit.live import hub
 from blametrail.kit.schedule import ticking
 from blametrail.ui import live
+from blametrail.ui.guard import OneSessionOnly, on_stray_error
 from blametrail.ui.pages import account, deploy, deploys, doors, lost, service, services, settings, timeline
 
 
@@ -37,6 +38,7 @@ app = rx.App(
     stylesheets=["/blametrail.css"],
     app_wraps={(55, "ErrorBoundary"): lambda stateful: default_error_boundary()},
     toaster=None,
+    backend_exception_handler=on_stray_error,
     html_lang="en",
     head_components=[
         rx.el.meta(name="description", content="Which change broke it? Deploys, incidents and ranked suspects."),
@@ -44,6 +46,7 @@ app = rx.App(
         rx.el.link(rel="icon", href="/favicon.svg", type="image/svg+xml"),
     ],
 )
+app.add_middleware(OneSessionOnly())
 app.register_lifespan_task(beside_the_pages)
 
 for page, route, title, load in (

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand
@@ -34,6 +34,10 @@ OrganizationName = Annotated[str, typer.Option("--organization", help="Needed on
 @app.command()
 def serve() -> None:
     """Serve pages and API on one port until told to stop."""
+    with _plain_errors():
+        from blametrail.settings import settings
+
+        settings()
     from blametrail import server
 
     server.serve()
@@ -61,6 +65,7 @@ def init(
 @services.command("create")
 def create_service(
     name: str,
+    *,
     environment: Annotated[str, typer.Option(help="production, staging or development.")],
     type_: Annotated[str, typer.Option("--type", help="web, api, worker, database or internal.")],
     url: Annotated[str, typer.Option(help="Where the service answers.")] = "",
@@ -102,12 +107,12 @@ class NeverFails(TyperCommand):
         except Exception as error:
             if strict or getattr(error, "exit_code", 0) != 2 or not hasattr(error, "format_message"):
                 raise
-            typer.echo(f"blametrail: not reported: {error.format_message()} See `blametrail deploy --help`.", err=True)
-            raise typer.Exit(0) from None
+            _not_reported(f"{error.format_message()} See `blametrail deploy --help`.", "failed", 0, "--json" in args)
 
 
 @app.command(cls=NeverFails)
 def deploy(
+    *,
     commit_sha: Annotated[str, typer.Option("--commit-sha", "--sha", help="Default: from CI or git.")] = "",
     commit_message: Annotated[str, typer.Option("--commit-message", "--message", help="Default: the commit's.")] = "",
     branch: Annotated[str, typer.Option(help="Default: from CI or git.")] = "",
@@ -145,17 +150,16 @@ def deploy(
             typer.echo(f"blametrail: {note}", err=True)
         answer = client.send(target, client.fit(report))
     except client.CannotReport as error:
-        return _not_reported(error, error.status, strict and error.exit_code, as_json)
+        _not_reported(error, error.status, strict and error.exit_code, as_json)
     except Exception as error:
         # A pipeline must not fail by a fault of ours; its text may hold anything, so only its kind is told.
-        return _not_reported(f"unexpected {type(error).__name__}.", "failed", strict and client.FAILED, as_json)
+        _not_reported(f"unexpected {type(error).__name__}.", "failed", strict and client.FAILED, as_json)
     sha, subject = client.printable(report["commit_sha"])[:12], client.printable(service or "the service")
     line = f"{subject}: deploy of {sha} {answer['status']} {answer.get('deploy_id', '(test: nothing stored)')}"
     typer.echo(json.dumps(answer) if as_json else line)
-    return None
 
 
-def _not_reported(why: object, status: str, exit_code: int, as_json: bool) -> None:
+def _not_reported(why: object, status: str, exit_code: int, as_json: bool) -> NoReturn:
     typer.echo(f"blametrail: not reported: {why}", err=True)
     if as_json:
         typer.echo(json.dumps({"status": status, "error": str(why)}))
@@ -183,7 +187,9 @@ def demo(
         if password := database().write_now(EVERY_ORGANIZATION, loading.found_if_empty):
             typer.echo(f"Made the organization Demo. Sign in as {loading.OWNER} with the password {password}")
         scope = database().read_now(EVERY_ORGANIZATION, _organization, organization)
-        sent = loading.load(database(), scope, history, address, days, deploys, lambda line: typer.echo(line, err=True))
+        sent = loading.load(
+            database(), scope, history, address, days=days, deploys=deploys, say=lambda line: typer.echo(line, err=True)
+        )
         typer.echo(f"{sent} deploys added. Look at {address}/?range=30d")
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 from starlette.requests import ClientDisconnect, Request
 
-from blametrail.kit.errors import Refused
+from blametrail.kit.errors import Invalid, Refused
 from blametrail.settings import settings
 
 SECONDS = 10.0
@@ -17,9 +17,8 @@ class TooLarge(Refused):
     status = 413
 
 
-class TooSlow(Refused):
+class TooSlow(Invalid):
     code = "too_slow"
-    status = 400
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -38,9 +37,9 @@ async def read_body(request: Request, limit: int) -> bytes:
                 if len(received) > limit:
                     raise _too_large(limit)
     except TimeoutError:
-        raise TooSlow(f"The body did not arrive within {SECONDS:.0f} seconds; nothing was stored.") from None
+        raise TooSlow({"body": f"did not arrive within {SECONDS:.0f} seconds; nothing was stored"}) from None
     except ClientDisconnect:
-        raise TooSlow("The connection ended before the body did; nothing was stored.") from None
+        raise TooSlow({"body": "was cut off by the sender; nothing was stored"}) from None
     return bytes(received)
 
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from blametrail.api.answers import answer, refusal, request_id
-from blametrail.api.body import TooLarge, client_address, read_body
+from blametrail.api.body import TooLarge, TooSlow, client_address, read_body
 from blametrail.deploys import delivery_log
 from blametrail.deploys.receive import Checked, log_refusal, receive
 from blametrail.deploys.record import Recorded
@@ -40,7 +40,7 @@ async def _take(request: Request, route: str, rate: str) -> Response:
     try:
         body = await read_body(request, LARGEST_BODY)
         _count(rate, route, address)
-    except (TooLarge, TooMany) as error:
+    except (TooLarge, TooSlow, TooMany) as error:
         return _refused_unread(request, came, error)
     came = delivery_log.Request(route, body, address, came.request_id, came.received_at)
     content = _content(request, body)

@@ -91,5 +91,7 @@ def forget_old_deliveries(session: ScopedSession) -> int:
 
 def _readable(body: bytes) -> str:
     """The body as text that any database keeps; cut, and saying so."""
-    text = redact(body[: BODY_CHARACTERS * 4].decode("utf-8", "replace").replace("\0", "\N{SYMBOL FOR NULL}"))
-    return text if len(text) <= BODY_CHARACTERS else f"{text[:BODY_CHARACTERS]}… ({len(body)} bytes in all)"
+    start = body[: BODY_CHARACTERS * 4]
+    text = redact(start.decode("utf-8", "replace").replace("\0", "\N{SYMBOL FOR NULL}"))
+    is_whole = len(start) == len(body) and len(text) <= BODY_CHARACTERS
+    return text if is_whole else f"{text[:BODY_CHARACTERS]}… ({len(body)} bytes in all)"

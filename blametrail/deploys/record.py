@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
 
 from blametrail.catalog.deploy_tokens import TokenHolder
+from blametrail.catalog.tables import Service
 from blametrail.deploys import neighbours
 from blametrail.deploys.lineage import kind_of
 from blametrail.deploys.report import DeployReport
@@ -30,6 +31,7 @@ def record_deploy(
     session: ScopedSession, holder: TokenHolder, report: DeployReport, key: str | None, received_at: datetime
 ) -> Recorded:
     """Store a deploy, or answer the first one that came with the same key and token."""
+    _take_turn(session, holder)
     if key is not None and (first := _with_key(session, holder, key)):
         return Recorded("duplicate", first)
     row = _row(holder, report, key, received_at)
@@ -46,6 +48,12 @@ def record_deploy(
     session.announce("deploys")
     session.announce(f"service:{holder.service_id}")
     return Recorded("accepted", row.id)
+
+
+def _take_turn(session: ScopedSession, holder: TokenHolder) -> None:
+    """One deploy of a service at a time, until its commit: two that did not see each other would both be
+    the first. SQLite has one writer anyway."""
+    session.exec(select(Service.id).where(Service.id == holder.service_id).with_for_update(key_share=True)).first()
 
 
 def _row(holder: TokenHolder, report: DeployReport, key: str | None, received_at: datetime) -> Deploy:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -38,15 +39,18 @@ def _storable(text: str) -> str:
     return text
 
 
-def _time(value: Any) -> datetime | None:
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise PydanticCustomError("time", "must be an ISO 8601 string")
-    try:
-        return parse_iso(value)
-    except ValueError as error:
-        raise PydanticCustomError("time", "{why}", {"why": str(error)}) from None
+def _time(default_zone: tzinfo | None = None) -> Callable[[Any], datetime | None]:
+    def read(value: Any) -> datetime | None:
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise PydanticCustomError("time", "must be an ISO 8601 string")
+        try:
+            return parse_iso(value, default_zone)
+        except ValueError as error:
+            raise PydanticCustomError("time", "{why}", {"why": str(error)}) from None
+
+    return read
 
 
 def _nothing_is_empty(value: Any) -> Any:
@@ -56,7 +60,8 @@ def _nothing_is_empty(value: Any) -> Any:
 Text = Annotated[str, AfterValidator(_storable)]
 OptionalText = Annotated[Text, BeforeValidator(_nothing_is_empty)]
 Sha = Annotated[Text, AfterValidator(str.strip), Field(min_length=1, max_length=LONGEST_SHA)]
-Time = Annotated[datetime | None, BeforeValidator(_time)]
+Time = Annotated[datetime | None, BeforeValidator(_time())]
+TimeOfCommit = Annotated[datetime | None, BeforeValidator(_time(default_zone=UTC))]
 
 
 class ReportedCommit(BaseModel):
@@ -67,7 +72,7 @@ class ReportedCommit(BaseModel):
     sha: Sha
     message: OptionalText = ""
     author: OptionalText = ""
-    timestamp: Time = None
+    timestamp: TimeOfCommit = None
 
 
 class DeployReport(BaseModel):
@@ -93,7 +98,8 @@ class DeployReport(BaseModel):
 def parse_report(body: bytes) -> DeployReport:
     """Read a body; raises Invalid naming each wrong field as `commits.3.sha`, or `body`."""
     try:
-        data = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+        # No field is a number, so that their digits do not matter, however many they are.
+        data = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant, parse_int=float)
     except UnicodeDecodeError as error:
         raise Invalid({"body": f"is not valid UTF-8 (byte {error.start})"}) from None
     except RecursionError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -12,14 +12,17 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def parse_iso(text: str) -> datetime:
-    """Read an ISO 8601 time that names its zone; raises ValueError in words a sender can act on."""
+def parse_iso(text: str, default_zone: tzinfo | None = None) -> datetime:
+    """Read an ISO 8601 time, which must name its zone where there is no default; raises ValueError in words
+    a sender can act on."""
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
         raise ValueError("must be an ISO 8601 time such as 2026-01-31T14:02:00Z") from None
     if moment.tzinfo is None:
-        raise ValueError("must name its time zone, for example by a trailing Z")
+        if default_zone is None:
+            raise ValueError("must name its time zone, for example by a trailing Z")
+        moment = moment.replace(tzinfo=default_zone)
     try:
         return moment.astimezone(UTC)
     except OverflowError:

@@ -4,6 +4,7 @@ arguments, so each carries `@action(role)` or `@public`, and its arguments are p
 from __future__ import annotations
 
 import functools
+import hashlib
 import inspect
 from collections.abc import Awaitable, Callable
 from http.cookies import CookieError, SimpleCookie
@@ -14,6 +15,7 @@ from uuid import uuid4
 import reflex as rx
 import structlog
 from pydantic import ValidationError, create_model
+from reflex.middleware import Middleware
 
 from blametrail.accounts import organizations, sessions
 from blametrail.accounts.roles import Actor, Role
@@ -86,11 +88,36 @@ async def current_actor(state: rx.State) -> Actor | None:
 
 def session_token(state: rx.State) -> str:
     """The HttpOnly cookie of the socket's handshake; it never reaches the page."""
+    return _cookie(state.router.headers.cookie)
+
+
+def _cookie(header: str) -> str:
     try:
-        morsel = SimpleCookie(state.router.headers.cookie).get(sessions.COOKIE)
+        morsel = SimpleCookie(header).get(sessions.COOKIE)
     except CookieError:
         return ""
     return morsel.value if morsel else ""
+
+
+class OneSessionOnly(Middleware):
+    """The state of a tab belongs to the session that made it. The token that names a state is the client's
+    word: whoever presents it with another session, or with none, finds the state empty."""
+
+    async def preprocess(self, app: Any, state: Any, event: Any) -> None:
+        from blametrail.ui.shell import ShellState
+
+        owner = hashlib.sha256(_cookie(event.router_data.get("headers", {}).get("cookie", "")).encode()).hexdigest()
+        shell = await state.get_state(ShellState)
+        if shell._owner not in {"", owner}:
+            while state.parent_state is not None:
+                state = state.parent_state
+            state.reset()
+        shell._owner = owner
+
+
+def on_stray_error(exception: Exception) -> None:
+    """What no handler of ours caught, such as an event with an unknown name: one line in the log."""
+    log.warning("event refused", reason=f"{type(exception).__name__}: {exception}"[:300])
 
 
 async def tell(state: rx.State, text: str, kind: str = "done") -> None:

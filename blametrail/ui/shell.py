@@ -34,6 +34,7 @@ class ShellState(rx.State):
     organizations: list[dict[str, str]] = []
     toasts: list[dict[str, str]] = []
     found: list[dict[str, str]] = []
+    _owner: str = ""
 
     @rx.event
     @public

@@ -50,7 +50,7 @@ class DeploysState(rx.State):
 
     @rx.event
     @action(Role.VIEWER)
-    async def set_reading(self, actor: Actor, reading: bool) -> None:
+    async def note_reading(self, actor: Actor, reading: bool) -> None:
         """Whether the reader has scrolled on; back at the top, what waited is shown."""
         self._reading = reading
         if not reading and self.fresh:
@@ -155,7 +155,7 @@ def _find(session: ScopedSession, address: Address, cursor: str) -> dict[str, An
 def page() -> rx.Component:
     return shell(
         "Deploys",
-        ScrollMark.create(on_reading=DeploysState.set_reading),
+        ScrollMark.create(on_reading=DeploysState.note_reading),
         rx.el.div(
             choices("Service", DeploysState.service_names, DeploysState.chosen_services, DeploysState.toggle_service),
             choices(

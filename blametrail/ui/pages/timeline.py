@@ -55,17 +55,17 @@ class TimelineState(rx.State):
 
     @rx.event
     @action(Role.VIEWER)
-    async def set_window(self, actor: Actor, start: float, end: float) -> Any:
+    async def show_window(self, actor: Actor, start: float, end: float) -> Any:
         return rx.redirect(f"/{self._address().with_window(start, end).query()}", replace=True)
 
     @rx.event
     @action(Role.VIEWER)
-    async def set_preset(self, actor: Actor, preset: str) -> Any:
+    async def choose_preset(self, actor: Actor, preset: str) -> Any:
         return self._go(replace(self._address(), preset=preset if preset in PRESETS else "24h", start=None, end=None))
 
     @rx.event
     @action(Role.VIEWER)
-    async def set_group(self, actor: Actor, group: str) -> Any:
+    async def group_by(self, actor: Actor, group: str) -> Any:
         return self._go(replace(self._address(), group="environment" if group == "environment" else "service"))
 
     @rx.event
@@ -213,7 +213,7 @@ def _tools() -> rx.Component:
                 rx.el.button(
                     preset.replace("h", " h").replace("d", " d"),
                     type="button",
-                    on_click=TimelineState.set_preset(preset),
+                    on_click=TimelineState.choose_preset(preset),
                     aria_pressed=TimelineState.preset == preset,
                 )
                 for preset in PRESETS
@@ -225,7 +225,7 @@ def _tools() -> rx.Component:
         rx.el.details(
             rx.el.summary("Custom", rx.icon("chevron-down", size=14)),
             rx.el.div(
-                RangeFields.create(start=TimelineState.start, end=TimelineState.end, on_window=TimelineState.set_window),
+                RangeFields.create(start=TimelineState.start, end=TimelineState.end, on_window=TimelineState.show_window),
                 class_name="menu",
             ),
             class_name="dropdown",
@@ -234,7 +234,7 @@ def _tools() -> rx.Component:
         rx.el.div(
             *(
                 rx.el.button(
-                    f"By {group}", type="button", on_click=TimelineState.set_group(group), aria_pressed=TimelineState.group == group
+                    f"By {group}", type="button", on_click=TimelineState.group_by(group), aria_pressed=TimelineState.group == group
                 )
                 for group in ("service", "environment")
             ),
@@ -269,7 +269,7 @@ def _timeline() -> rx.Component:
                     start=TimelineState.start,
                     end=TimelineState.end,
                     live=TimelineState.follows_now,
-                    on_window=TimelineState.set_window,
+                    on_window=TimelineState.show_window,
                     on_lane=TimelineState.only_lane,
                 ),
                 rx.cond(

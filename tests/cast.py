@@ -1,0 +1,81 @@
+"""The cast: Alice owns Acme, Bob responds and Vera watches in it; Charlie, elsewhere, must never see any of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from blametrail.accounts import organizations
+from blametrail.accounts.passwords import hash_password
+from blametrail.accounts.sessions import COOKIE
+from blametrail.accounts.tables import Membership, Person
+from blametrail.kit.db import EVERY_ORGANIZATION, Database, ScopedSession
+from tests.running import PASSWORD, Server
+
+CANARY = "canary-of-acme"
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Cookies of everybody by first name, and ids of what Acme has."""
+
+    cookies: dict[str, str]
+    members: dict[str, str]
+    service_id: str
+    token: str
+    deploy_id: str
+    organization_id: str
+    other_organization_id: str
+
+
+def cast(server: Server) -> Cast:
+    """Let the cast enter a server where Alice has founded Acme."""
+    service = server.service(f"{CANARY}-service")
+    deploy = server.post(service["deploy_token"], {"commit_sha": "c0ffee123456", "commit_message": f"{CANARY} message"})
+    with opened(server) as db:
+        acme, other = db.write_now(EVERY_ORGANIZATION, _enter)
+        members = db.read_now(EVERY_ORGANIZATION, _members, acme)
+    cookies = {name: cookie_of(server, f"{name}@example.com") for name in ("alice", "bob", "vera", "charlie")}
+    return Cast(
+        cookies | {"nobody": ""}, members, service["id"], service["deploy_token"], deploy.json()["deploy_id"], str(acme), str(other)
+    )
+
+
+def cookie_of(server: Server, email: str) -> str:
+    client = server.sign_in(email)
+    client.close()
+    return f"{COOKIE}={client.cookies[COOKIE]}"
+
+
+@contextmanager
+def opened(server: Server) -> Iterator[Database]:
+    """The database of a running server."""
+    url = server.settings.get("BLAMETRAIL_DATABASE_URL", "").replace("postgresql://", "postgresql+psycopg://")
+    database = Database(url or f"sqlite:///{server.data_dir / 'blametrail.db'}")
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _enter(session: ScopedSession) -> tuple[UUID, UUID]:
+    alice = next(p for p in session.exec(organizations.select(Person)) if p.email == "alice@example.com")
+    acme = UUID(organizations.of_person(session, alice.id)[0][0])
+    for name, role in (("bob", "responder"), ("vera", "viewer")):
+        person = Person(email=f"{name}@example.com", name=name, password_hash=hash_password(PASSWORD))
+        session.add(person)
+        session.flush()
+        session.add(Membership(organization_id=acme, person_id=person.id, role=role))
+    charlie = organizations.new_person(session, name="charlie", email="charlie@example.com", password=PASSWORD)
+    return acme, organizations.found(session, charlie.id, "Elsewhere")
+
+
+def _members(session: ScopedSession, organization_id: UUID) -> dict[str, str]:
+    rows = session.exec(
+        organizations.select(Membership, Person)
+        .join(Person, organizations.col(Person.id) == organizations.col(Membership.person_id))
+        .where(Membership.organization_id == organization_id)
+    )
+    return {person.email.partition("@")[0]: str(membership.id) for membership, person in rows}
