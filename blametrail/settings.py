@@ -35,15 +35,29 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the pages and the API.")
-    public_url: Origin = Field("", description="Address under which people and CI reach the server; pages are refused from any other origin. Default: loopback on the port.")
+    public_url: Origin = Field(
+        "",
+        description="Address under which people and CI reach the server; pages are refused from any other origin. Default: loopback on the port.",
+    )
     data_dir: Path = Field(Path("data"), description="Folder of the SQLite database and the key file.")
     database_url: str = Field("", description="`postgresql://…` to use PostgreSQL. Default: SQLite in the data folder.")
-    redis_url: str = Field("", validation_alias="REFLEX_REDIS_URL", description="Redis for page state, rate limits and live messages when several processes serve.")
-    secret_keys: str = Field("", description="Comma-separated secret keys of at least 32 characters, the current one first. Default: a key file, readable by its owner only, in the data folder.")
-    trusted_proxy_hops: int = Field(0, ge=0, le=10, description="How many proxies in front append to `X-Forwarded-For`; 0 takes the address of the socket.")
+    redis_url: str = Field(
+        "",
+        validation_alias="REFLEX_REDIS_URL",
+        description="Redis for page state, rate limits and live messages when several processes serve.",
+    )
+    secret_keys: str = Field(
+        "",
+        description="Comma-separated secret keys of at least 32 characters, the current one first. Default: a key file, readable by its owner only, in the data folder.",
+    )
+    trusted_proxy_hops: int = Field(
+        0, ge=0, le=10, description="How many proxies in front append to `X-Forwarded-For`; 0 takes the address of the socket."
+    )
     ingest_rate_limit: Rate = Field("60/minute", description="Deploy posts allowed per client address.")
     test_rate_limit: Rate = Field("10/minute", description="Posts to the test route allowed per client address.")
-    login_rate_limit: Rate = Field("10/minute", description="Failed logins allowed per account, and three times as many per client address.")
+    login_rate_limit: Rate = Field(
+        "10/minute", description="Failed logins allowed per account, and three times as many per client address."
+    )
     smtp_url: str = Field("", description="`smtp://user:password@host:port` (or `smtps://`) to send invitations by e-mail.")
     mail_from: str = Field("blametrail@localhost", description="Sender of e-mails.")
     log_level: str = Field("INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")

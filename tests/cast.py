@@ -39,7 +39,13 @@ def cast(server: Server) -> Cast:
         members = db.read_now(EVERY_ORGANIZATION, _members, acme)
     cookies = {name: cookie_of(server, f"{name}@example.com") for name in ("alice", "bob", "vera", "charlie")}
     return Cast(
-        cookies | {"nobody": ""}, members, service["id"], service["deploy_token"], deploy.json()["deploy_id"], str(acme), str(other)
+        cookies | {"nobody": ""},
+        members,
+        service["id"],
+        service["deploy_token"],
+        deploy.json()["deploy_id"],
+        str(acme),
+        str(other),
     )
 
 

@@ -70,7 +70,13 @@ class Server:
     def run(self, *arguments: str, typed: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
         """A `blametrail` command with this server's settings."""
         return subprocess.run(
-            [str(BLAMETRAIL), *arguments], env=self.environment, input=typed, capture_output=True, text=True, check=check, cwd=ROOT
+            [str(BLAMETRAIL), *arguments],
+            env=self.environment,
+            input=typed,
+            capture_output=True,
+            text=True,
+            check=check,
+            cwd=ROOT,
         )
 
     def found(self, email: str = "alice@example.com", organization: str = "Acme") -> None:
@@ -87,7 +93,11 @@ class Server:
         """A deploy post; `body` is sent as JSON."""
         headers = {"X-Deploy-Token": token, **({"X-Idempotency-Key": key} if key is not None else {})}
         return httpx.post(
-            f"{self.url}/api/ingest/deploy{route}", json=body if body is not None else {"commit_sha": "abc1234"}, headers=headers, timeout=30, **more
+            f"{self.url}/api/ingest/deploy{route}",
+            json=body if body is not None else {"commit_sha": "abc1234"},
+            headers=headers,
+            timeout=30,
+            **more,
         )
 
     def form(self, client: httpx.Client, path: str, **fields: Any) -> httpx.Response:

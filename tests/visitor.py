@@ -44,7 +44,12 @@ class Visitor:
 
 @asynccontextmanager
 async def visiting(
-    url: str, cookie: str = "", path: str = "/", origin: str | None = None, token: str = "", headers: dict[str, str] | None = None
+    url: str,
+    cookie: str = "",
+    path: str = "/",
+    origin: str | None = None,
+    token: str = "",
+    headers: dict[str, str] | None = None,
 ) -> AsyncIterator[Visitor]:
     """Open the socket of a page; raises ConnectionError when the server refuses."""
     socket = socketio.AsyncClient(reconnection=False)

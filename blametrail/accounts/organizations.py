@@ -72,7 +72,9 @@ def view(session: ScopedSession, organization_id: UUID) -> OrganizationView:
     return OrganizationView(str(row.id), row.name, row.time_zone, row.lookback_hours, row.retention_days)
 
 
-def update(session: ScopedSession, actor: Actor, *, name: str, time_zone: str, lookback_hours: int, retention_days: int) -> None:
+def update(
+    session: ScopedSession, actor: Actor, *, name: str, time_zone: str, lookback_hours: int, retention_days: int
+) -> None:
     """Change an organization's settings; raises Invalid naming each field."""
     actor.require(Role.ADMIN)
     wrong: dict[str, str] = {}

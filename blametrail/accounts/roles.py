@@ -48,4 +48,6 @@ class Actor:
     def require(self, needed: Role) -> None:
         """Raise NotAllowed, naming the role that is needed."""
         if not self.role.includes(needed):
-            raise NotAllowed(f"This needs the role {needed}; yours is {self.role}. Ask an owner or admin of {self.organization}.")
+            raise NotAllowed(
+                f"This needs the role {needed}; yours is {self.role}. Ask an owner or admin of {self.organization}."
+            )

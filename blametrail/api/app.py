@@ -23,7 +23,10 @@ api = Starlette(
         *health.routes,
         *ingest.routes,
         *forms.routes,
-        *(Route(f"/{part}/{{rest:path}}", unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]) for part in ("api", "form")),
+        *(
+            Route(f"/{part}/{{rest:path}}", unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+            for part in ("api", "form")
+        ),
     ],
     exception_handlers={
         BlameTrailError: on_known_error,

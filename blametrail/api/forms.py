@@ -137,9 +137,7 @@ async def invite(request: Request, form: Fields) -> Response:
     """An invitation, as a link that this answer alone shows; by e-mail too where that is configured."""
     actor = await _actor(request, Role.ADMIN)
     email = _text(form, "email")
-    token = await database().write(
-        actor.organization_id, members.invite, key_ring(), actor, email, _text(form, "role")
-    )
+    token = await database().write(actor.organization_id, members.invite, key_ring(), actor, email, _text(form, "role"))
     # Behind #, a browser keeps the token out of requests, logs and referrers.
     link = f"{settings().base_url}/join#{token}"
     sent = mail.can_send() and await asyncio.to_thread(_send_invitation, actor, email, link)

@@ -6,16 +6,36 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import bindparam
+from sqlalchemy import select as sql_select
 from sqlmodel import col, select
 
 from blametrail.accounts.roles import Actor, Role
 from blametrail.catalog.tables import DeployToken, Service
 from blametrail.kit.clock import now
-from blametrail.kit.db import ScopedSession
+from blametrail.kit.db import Prepared, ScopedSession
 from blametrail.kit.errors import NotFound
 from blametrail.kit.tokens import KeyRing, new_token, recognisable, same_digest
 
 PREFIX = "dpl_"
+
+_BY_DIGEST = Prepared(
+    sql_select(
+        col(DeployToken.id),
+        col(DeployToken.token_hash),
+        col(DeployToken.rotated_at),
+        col(DeployToken.used_at),
+        col(DeployToken.used_from),
+        col(DeployToken.service_id),
+        col(Service.organization_id),
+        col(Service.name),
+        col(Service.environment),
+    )
+    .join(Service, col(Service.id) == col(DeployToken.service_id))
+    .where(col(DeployToken.token_hash).in_(bindparam("digests", expanding=True)))
+    .with_for_update(of=Service, key_share=True),
+    finds_organization=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +48,8 @@ class TokenHolder:
     service: str
     environment: str
     rotated_at: datetime | None
+    used_at: datetime | None
+    used_from: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +75,9 @@ def rotate(session: ScopedSession, keys: KeyRing, actor: Actor, service_id: UUID
     actor.require(Role.ADMIN)
     if session.exec(select(Service.id).where(Service.id == service_id)).first() is None:
         raise NotFound("There is no such service in this organization.")
-    for row in session.exec(select(DeployToken).where(DeployToken.service_id == service_id, col(DeployToken.rotated_at).is_(None))):
+    for row in session.exec(
+        select(DeployToken).where(DeployToken.service_id == service_id, col(DeployToken.rotated_at).is_(None))
+    ):
         row.rotated_at = now()
         session.add(row)
     token = issue(session, keys, service_id, actor.name)
@@ -62,25 +86,16 @@ def rotate(session: ScopedSession, keys: KeyRing, actor: Actor, service_id: UUID
 
 
 def find(session: ScopedSession, keys: KeyRing, presented: str) -> TokenHolder | None:
-    """Who a token belongs to, rotated ones included (see `rotated_at`); None when it is unknown."""
+    """Who a token belongs to, rotated ones included (see `rotated_at`); None when it is unknown. Until
+    the transaction ends, others who show a token of that service wait here: deploys of one service are
+    stored one after the other. (SQLite has one writer anyway.)"""
     digests = keys.digests(presented)
-    row = session.exec(
-        select(
-            DeployToken.id,
-            DeployToken.token_hash,
-            DeployToken.rotated_at,
-            Service.organization_id,
-            Service.id,
-            Service.name,
-            Service.environment,
-        )
-        .join(Service, col(Service.id) == col(DeployToken.service_id))
-        .where(col(DeployToken.token_hash).in_(digests))
-    ).first()
-    if row is None or not same_digest(row[1], digests):
+    row = session.run(_BY_DIGEST, digests=digests).first()
+    if row is None or not same_digest(row.token_hash, digests):
         return None
-    token_id, _, rotated_at, organization_id, service_id, service, environment = row
-    return TokenHolder(token_id, organization_id, service_id, service, environment, rotated_at)
+    return TokenHolder(
+        row.id, row.organization_id, row.service_id, row.name, row.environment, row.rotated_at, row.used_at, row.used_from
+    )
 
 
 def current(session: ScopedSession, service_id: UUID) -> TokenView | None:

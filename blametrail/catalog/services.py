@@ -97,9 +97,7 @@ class ServiceView:
 def create(session: ScopedSession, keys: KeyRing, draft: ServiceDraft, created_by: str) -> tuple[UUID, str]:
     """Store a service with its deploy token; answers the id and the token, for this one time."""
     _refuse_taken_name(session, draft.name, None)
-    row = Service(
-        name=draft.name, environment=draft.environment, type=draft.type, url=draft.url, owner_team=draft.owner_team
-    )
+    row = Service(name=draft.name, environment=draft.environment, type=draft.type, url=draft.url, owner_team=draft.owner_team)
     session.add(row)
     session.flush()
     _link(session, row.id, draft)

@@ -47,7 +47,7 @@ def log_delivery(
     session: ScopedSession, holder: TokenHolder, request: Request, status: int, reason: str, deploy_id: UUID | None = None
 ) -> None:
     """Keep what came and what became of it, secrets masked."""
-    session.add(
+    session.insert(
         Delivery(
             service_id=holder.service_id,
             deploy_id=deploy_id,

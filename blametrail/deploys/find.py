@@ -91,6 +91,7 @@ def find_deploy(session: ScopedSession, deploy_id: UUID) -> DeployDetail:
     service = service_view(session, row.service_id)
     link = service.repositories[0] if service.repositories else None
     from_sha = row.stated_previous_sha or row.previous_sha
+    place = neighbours.place_of(row)
     return DeployDetail(
         deploy=deploy_view(row, service.name),
         message=row.commit_message,
@@ -104,8 +105,8 @@ def find_deploy(session: ScopedSession, deploy_id: UUID) -> DeployDetail:
         remarks=tuple(row.remarks.splitlines()),
         commits=tuple(_commits(session, row, link)),
         service=service,
-        previous=_view(neighbours.before(session, row), service.name),
-        next=_view(neighbours.after(session, row), service.name),
+        previous=_view(_at(session, neighbours.before(session, place)), service.name),
+        next=_view(_at(session, neighbours.after(session, place)), service.name),
         rollback_of=_view(_by_id(session, row.rollback_of_id), service.name),
     )
 
@@ -138,6 +139,10 @@ def _commits(session: ScopedSession, row: Deploy, link: RepositoryLink | None) -
 
 def _by_id(session: ScopedSession, deploy_id: UUID | None) -> Deploy | None:
     return session.exec(select(Deploy).where(Deploy.id == deploy_id)).first() if deploy_id else None
+
+
+def _at(session: ScopedSession, place: neighbours.Place | None) -> Deploy | None:
+    return _by_id(session, place.id) if place else None
 
 
 def _view(row: Deploy | None, service: str) -> DeployView | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlmodel import select
-
 from blametrail.catalog.deploy_tokens import TokenHolder, find
 from blametrail.catalog.tables import DeployToken
 from blametrail.deploys.delivery_log import Request, log_delivery
@@ -73,8 +71,9 @@ def _judge(
 
 
 def _note_use(session: ScopedSession, holder: TokenHolder, request: Request) -> None:
-    token = session.exec(select(DeployToken).where(DeployToken.id == holder.token_id)).one()
-    if token.used_at and request.received_at - token.used_at < NOTE_USE_AFTER and token.used_from == request.address:
+    lately = holder.used_at is not None and request.received_at - holder.used_at < NOTE_USE_AFTER
+    if lately and holder.used_from == request.address:
         return
+    token = session.get_one(DeployToken, holder.token_id)
     token.used_at, token.used_from = request.received_at, request.address
     session.add(token)

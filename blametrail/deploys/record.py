@@ -7,18 +7,26 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy.exc import IntegrityError
-from sqlmodel import select
+from sqlalchemy import bindparam, select
+from sqlmodel import col
 
 from blametrail.catalog.deploy_tokens import TokenHolder
-from blametrail.catalog.tables import Service
 from blametrail.deploys import neighbours
-from blametrail.deploys.lineage import kind_of
+from blametrail.deploys.lineage import Kind, kind_of
+from blametrail.deploys.neighbours import Place
 from blametrail.deploys.report import DeployReport
 from blametrail.deploys.tables import Deploy, DeployCommit
-from blametrail.kit.db import ScopedSession
+from blametrail.kit.db import Prepared, ScopedSession
 
 TOLERATED_CLOCK_SKEW = timedelta(minutes=5)
+
+_WITH_KEY = Prepared(
+    select(col(Deploy.id)).where(
+        col(Deploy.organization_id) == bindparam("organization_id"),
+        col(Deploy.token_id) == bindparam("token_id"),
+        col(Deploy.idempotency_key) == bindparam("key"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,30 +38,19 @@ class Recorded:
 def record_deploy(
     session: ScopedSession, holder: TokenHolder, report: DeployReport, key: str | None, received_at: datetime
 ) -> Recorded:
-    """Store a deploy, or answer the first one that came with the same key and token."""
-    _take_turn(session, holder)
-    if key is not None and (first := _with_key(session, holder, key)):
+    """Store a deploy, or answer the first one that came with the same key and token. The caller's lookup
+    of the token has made deploys of one service take turns, so no other one is stored in between."""
+    if key is not None and (first := session.run(_WITH_KEY, token_id=holder.token_id, key=key).scalar()):
         return Recorded("duplicate", first)
     row = _row(holder, report, key, received_at)
-    _place(session, row)
-    try:
-        with session.begin_nested():
-            session.add(row)
-    except IntegrityError:  # another process stored the same key in this moment
-        if key is None or (first := _with_key(session, holder, key)) is None:
-            raise
-        return Recorded("duplicate", first)
+    place = neighbours.place_of(row)
+    row.kind, row.previous_sha, row.rollback_of_id = _lineage(session, place)
+    session.insert(row)
     _add_commits(session, row.id, report)
-    _replace_later(session, row)
+    _judge_later_again(session, place)
     session.announce("deploys")
     session.announce(f"service:{holder.service_id}")
     return Recorded("accepted", row.id)
-
-
-def _take_turn(session: ScopedSession, holder: TokenHolder) -> None:
-    """One deploy of a service at a time, until its commit: two that did not see each other would both be
-    the first. SQLite has one writer anyway."""
-    session.exec(select(Service.id).where(Service.id == holder.service_id).with_for_update(key_share=True)).first()
 
 
 def _row(holder: TokenHolder, report: DeployReport, key: str | None, received_at: datetime) -> Deploy:
@@ -94,33 +91,29 @@ def _same_commit(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
-def _with_key(session: ScopedSession, holder: TokenHolder, key: str) -> UUID | None:
-    return session.exec(select(Deploy.id).where(Deploy.token_id == holder.token_id, Deploy.idempotency_key == key)).first()
+def _lineage(session: ScopedSession, place: Place) -> tuple[Kind, str, UUID | None]:
+    """What a deploy is, the commit that was live before it, and which deploy it went back to."""
+    previous = neighbours.before(session, place)
+    changed = previous is not None and previous.commit_sha != place.commit_sha
+    earlier = neighbours.before_of_same_commit(session, place) if changed else None
+    kind = kind_of(place.commit_sha, previous.commit_sha if previous else None, earlier is not None)
+    return kind, previous.commit_sha if previous else "", earlier.id if earlier else None
 
 
-def _place(session: ScopedSession, row: Deploy) -> None:
-    """Set what a deploy is and what was live before it, from its neighbours in time."""
-    previous = neighbours.before(session, row)
-    changed = previous is not None and previous.commit_sha != row.commit_sha
-    earlier = neighbours.before(session, row, commit=row.commit_sha) if changed else None
-    row.kind = kind_of(row.commit_sha, previous.commit_sha if previous else None, earlier is not None)
-    row.rollback_of_id = earlier.id if earlier else None
-    row.previous_sha = previous.commit_sha if previous else ""
-
-
-def _replace_later(session: ScopedSession, row: Deploy) -> None:
+def _judge_later_again(session: ScopedSession, place: Place) -> None:
     """A late report changes what the next deploy follows and which later ones are rollbacks."""
-    following = neighbours.after(session, row)
+    following = neighbours.after(session, place)
     if following is None:
         return
-    for later in {d.id: d for d in (following, *neighbours.all_after(session, row, row.commit_sha))}.values():
-        _place(session, later)
-        session.add(later)
+    for later in {p.id: p for p in (following, *neighbours.all_after_of_same_commit(session, place))}.values():
+        row = session.get_one(Deploy, later.id)
+        row.kind, row.previous_sha, row.rollback_of_id = _lineage(session, later)
+        session.add(row)
 
 
 def _add_commits(session: ScopedSession, deploy_id: UUID, report: DeployReport) -> None:
     for position, commit in enumerate(report.commits):
-        session.add(
+        session.insert(
             DeployCommit(
                 deploy_id=deploy_id,
                 position=position,

@@ -1,8 +1,9 @@
 """The database: one door for reads and writes, each bound to one organization.
 
 Work is a plain function of a session, run on a thread. On SQLite one thread writes: it takes all the
-work that waits, runs each piece in a savepoint of one transaction and commits once, so that many
-writers share one flush to disk. On PostgreSQL each piece is a transaction of its own.
+work that waits, runs it in one transaction and commits once, so that many writers share one flush to
+disk. On PostgreSQL each piece is a transaction of its own. Work may run twice, so it does nothing
+outside the database.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar
 from uuid import UUID
@@ -85,6 +86,17 @@ class Tenanted(SQLModel):
         return getattr(cls, "organization_id", column("organization_id", Uuid()))
 
 
+class Prepared:
+    """A statement built once, for a path where building it anew would cost more than running it. It must
+    compare `organization_id` with the parameter of that name, unless it finds out the organization."""
+
+    def __init__(self, statement: Any, *, finds_organization: bool = False) -> None:
+        self.statement = statement
+        self.is_scoped = "organization_id" in statement.compile().params
+        if not self.is_scoped and not finds_organization:
+            raise PermissionError(f"not filtered by organization: {statement}")
+
+
 class ScopedSession(Session):
     """A session that can see and write the rows of its scope only."""
 
@@ -101,6 +113,22 @@ class ScopedSession(Session):
         """See every organization from here on; only for work that ends an organization or a person."""
         self.info["scope"] = EVERY_ORGANIZATION
 
+    def run(self, statement: Prepared, **parameters: Any) -> Any:
+        """Run a prepared statement of the busiest path, filtered by the session's organization."""
+        if isinstance(self.scope, UUID):
+            parameters["organization_id"] = self.scope
+        elif statement.is_scoped:
+            raise PermissionError("a statement of one organization was about to run on all of them")
+        return self.connection().execute(statement.statement, parameters)
+
+    def insert(self, row: Tenanted) -> None:
+        """Insert a row of the busiest path at once, without the unit of work."""
+        if not isinstance(self.scope, UUID):
+            raise PermissionError("a row was about to be written without an organization")
+        row.organization_id = self.scope
+        table: Any = type(row)
+        self.connection().execute(table.__table__.insert(), {c.name: getattr(row, c.name) for c in table.__table__.columns})
+
     def announce(self, topic: str) -> None:
         """Tell listeners of the organization once this is committed."""
         if isinstance(self.scope, UUID):
@@ -112,9 +140,13 @@ def _filter_by_organization(state: ORMExecuteState) -> None:
     organization_id = state.session.info["scope"]
     if organization_id is EVERY_ORGANIZATION or state.is_column_load or state.is_relationship_load:
         return
-    state.statement = state.statement.options(
-        with_loader_criteria(Tenanted, lambda table: table.tenant() == organization_id, include_aliases=True)
-    )
+    state.statement = state.statement.options(_only(organization_id))
+
+
+@lru_cache(maxsize=1_000)
+def _only(organization_id: UUID) -> Any:
+    """The option that filters by an organization; making one costs more than most queries."""
+    return with_loader_criteria(Tenanted, lambda table: table.tenant() == organization_id, include_aliases=True)
 
 
 @event.listens_for(ScopedSession, "before_flush")
@@ -162,9 +194,7 @@ class Database:
         """Run `query(session, …)` without writing; raises Unavailable when the database cannot serve."""
         return await asyncio.wrap_future(self._threads.submit(self._read, scope, lambda s: query(s, *args, **kwargs)))
 
-    def read_now(
-        self, scope: Scope, query: Callable[Concatenate[ScopedSession, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    def read_now(self, scope: Scope, query: Callable[Concatenate[ScopedSession, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._read(scope, lambda s: query(s, *args, **kwargs))
 
     async def write(
@@ -235,39 +265,27 @@ class Database:
                 return
 
     def _commit_together(self, batch: list[_Work]) -> None:
-        outcomes: list[tuple[_Work, Any, list[live.Announcement]]] = []
+        """Commit a batch at once; if one piece of it fails, each runs again on its own."""
         try:
             with self.engine.connect() as connection, connection.begin():
-                for work in batch:
-                    outcomes.append((work, *_run_in_savepoint(connection, work)))
+                done = [(work, *_run(connection, work)) for work in batch]
         except Exception as error:
-            for work in batch:
-                work.done.set_exception(_unavailable(error))
-            return
-        for work, outcome, announcements in outcomes:
-            self._hub.publish(announcements)
-            if isinstance(outcome, _Failure):
-                work.done.set_exception(outcome.error)
+            if len(batch) > 1:
+                for work in batch:
+                    self._commit_together([work])
             else:
-                work.done.set_result(outcome)
+                batch[0].done.set_exception(_translated(error))
+            return
+        for work, result, announcements in done:
+            self._hub.publish(announcements)
+            work.done.set_result(result)
 
 
-@dataclass(slots=True)
-class _Failure:
-    error: BaseException
-
-
-def _run_in_savepoint(connection: Any, work: _Work) -> tuple[Any, list[live.Announcement]]:
-    session = ScopedSession(
-        connection, join_transaction_mode="create_savepoint", expire_on_commit=False, info={"scope": work.scope}
-    )
-    try:
-        with session:
-            result = work.run(session)
-            session.commit()
+def _run(connection: Any, work: _Work) -> tuple[Any, list[live.Announcement]]:
+    with ScopedSession(connection, expire_on_commit=False, info={"scope": work.scope}) as session:
+        result = work.run(session)
+        session.flush()
         return result, live.announced(session)
-    except Exception as error:
-        return _Failure(_translated(error)), []
 
 
 def _translated(error: Exception) -> Exception:
@@ -299,12 +317,10 @@ def _sqlite_engine(url: str, begin: str, connections: int) -> Engine:
     return engine
 
 
-
-
 @cache
 def database() -> Database:
     """The database of this process."""
     return Database(settings().sqlalchemy_url, live.hub())
 
 
-__all__ = ["EVERY_ORGANIZATION", "Database", "Scope", "ScopedSession", "Tenanted", "UtcTime", "database", "select"]
+__all__ = ["EVERY_ORGANIZATION", "Database", "Prepared", "Scope", "ScopedSession", "Tenanted", "UtcTime", "database", "select"]

@@ -58,7 +58,9 @@ def action(needed: Role) -> Callable[[Handler], Handler]:
             except Exception as error:
                 quoted = uuid4().hex[:12]
                 log.error("event failed", id=quoted, handler=handler.__qualname__, exc_info=error)
-                await tell(self, f"Something went wrong; nothing was changed. Quote {quoted} to whoever runs the server.", "error")
+                await tell(
+                    self, f"Something went wrong; nothing was changed. Quote {quoted} to whoever runs the server.", "error"
+                )
             return None
 
         guarded.__signature__ = inspect.Signature(passed)  # type: ignore[attr-defined]

@@ -89,9 +89,7 @@ def shell(title: str | rx.Var[str], *children: rx.Component, actions: rx.Compone
 def door(title: str, *children: rx.Component) -> rx.Component:
     """A page for people who are not signed in."""
     return rx.el.main(
-        rx.el.div(
-            rx.el.p(_mark(), "BlameTrail", class_name="brand"), rx.el.h1(title), *children, class_name="door-card"
-        ),
+        rx.el.div(rx.el.p(_mark(), "BlameTrail", class_name="brand"), rx.el.h1(title), *children, class_name="door-card"),
         messages(),
         id="main",
         class_name="door",

@@ -158,7 +158,9 @@ async def test_it_lets_nobody_act_above_the_role(stage: tuple[Server, Cast], who
 async def test_it_serves_alice(stage: tuple[Server, Cast]) -> None:
     """The same probes reach what they ask for with the right cookie: the tests above can fail."""
     server, c = stage
-    told = await try_all(server, c, "alice", ["timeline_state.load", "deploy_state.load", "service_state.load", "shell_state.search"])
+    told = await try_all(
+        server, c, "alice", ["timeline_state.load", "deploy_state.load", "service_state.load", "shell_state.search"]
+    )
     assert all(CANARY in seen for seen in told.values())
 
 
@@ -232,7 +234,9 @@ def facts(server: Server, organization: str = "") -> list[Any]:
         rows: list[Any] = [(o.name, o.retention_days) for o in session.exec(select(Organization)) if o.id in wanted]
         for table in (Membership, Service, Deploy, Invitation):
             rows += sorted(
-                (str(r.id), getattr(r, "role", ""), getattr(r, "name", "")) for r in session.exec(select(table)) if r.organization_id in wanted
+                (str(r.id), getattr(r, "role", ""), getattr(r, "name", ""))
+                for r in session.exec(select(table))
+                if r.organization_id in wanted
             )
         return [*rows, len(session.exec(select(LoginSession)).all()) if organization else 0]
 

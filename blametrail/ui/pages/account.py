@@ -52,7 +52,9 @@ class AccountState(rx.State):
     @action(Role.VIEWER)
     async def found_organization(self, actor: Actor, form: dict[str, Any]) -> Any:
         """A further organization, owned by its founder; the session goes on in it."""
-        made = await database().write(EVERY_ORGANIZATION, organizations.found, actor.person_id, str(form.get("organization", "")))
+        made = await database().write(
+            EVERY_ORGANIZATION, organizations.found, actor.person_id, str(form.get("organization", ""))
+        )
         await database().write(EVERY_ORGANIZATION, sessions.switch, actor, made)
         return rx.redirect("/")
 
@@ -91,7 +93,11 @@ def page() -> rx.Component:
             ApiForm.create(
                 field("Current password", "current_password", type="password", auto_complete="current-password"),
                 field(
-                    "New password", "new_password", type="password", auto_complete="new-password", hint=f"At least {SHORTEST} characters."
+                    "New password",
+                    "new_password",
+                    type="password",
+                    auto_complete="new-password",
+                    hint=f"At least {SHORTEST} characters.",
                 ),
                 rx.el.div(rx.el.button("Change password", type="submit", class_name="button primary"), class_name="row end"),
                 action="/form/password",
@@ -123,6 +129,8 @@ def _session(s: rx.Var[SessionRow]) -> rx.Component:
             rx.el.br(),
             rx.el.small("Seen ", When.create(at=s["seen_at"]), class_name="muted"),
         ),
-        rx.el.button(rx.cond(s["current"], "Sign out", "End"), type="button", on_click=AccountState.revoke(s["id"]), class_name="button"),
+        rx.el.button(
+            rx.cond(s["current"], "Sign out", "End"), type="button", on_click=AccountState.revoke(s["id"]), class_name="button"
+        ),
         key=s["id"],
     )

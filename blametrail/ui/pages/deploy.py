@@ -149,7 +149,9 @@ def _facts() -> rx.Component:
             rx.cond(shown["team"] != "", rx.el.span(" · ", shown["team"], class_name="muted")),
             class_name="lede",
         ),
-        rx.foreach(shown["remarks"], lambda remark: rx.el.p(rx.icon("triangle-alert", size=14), " ", remark, class_name="note")),
+        rx.foreach(
+            shown["remarks"], lambda remark: rx.el.p(rx.icon("triangle-alert", size=14), " ", remark, class_name="note")
+        ),
         rx.cond(
             DeployState.rollback_of["id"] != "",
             rx.el.p(
@@ -161,13 +163,24 @@ def _facts() -> rx.Component:
             ),
         ),
         rx.el.dl(
-            _fact("When", When.create(at=d["at"]), rx.cond(shown["late"], rx.el.span(" · reported ", When.create(at=shown["received_at"], short=True), class_name="muted"))),
+            _fact(
+                "When",
+                When.create(at=d["at"]),
+                rx.cond(
+                    shown["late"],
+                    rx.el.span(" · reported ", When.create(at=shown["received_at"], short=True), class_name="muted"),
+                ),
+            ),
             _fact("Who", rx.cond(d["by"] != "", d["by"], "not said")),
             _fact("Version", rx.cond(d["version"] != "", d["version"], "not said")),
             _fact("Branch", rx.cond(d["branch"] != "", rx.el.code(d["branch"]), "not said")),
             _fact(
                 "Commit",
-                rx.cond(shown["from_sha"] != "", rx.fragment(rx.el.code(shown["from_sha"]), rx.el.span(" → ", aria_label="to")), rx.fragment()),
+                rx.cond(
+                    shown["from_sha"] != "",
+                    rx.fragment(rx.el.code(shown["from_sha"]), rx.el.span(" → ", aria_label="to")),
+                    rx.fragment(),
+                ),
                 rx.cond(
                     shown["commit_url"] != "",
                     rx.el.a(rx.el.code(d["sha"]), href=shown["commit_url"], rel="noreferrer"),
@@ -175,7 +188,11 @@ def _facts() -> rx.Component:
                 ),
                 " ",
                 CopyButton.create(text=shown["full_sha"], label="Copy"),
-                rx.cond(shown["from_sha"] != "", rx.el.small(" from ", shown["from_note"], class_name="muted"), rx.el.small(" nothing was live before", class_name="muted")),
+                rx.cond(
+                    shown["from_sha"] != "",
+                    rx.el.small(" from ", shown["from_note"], class_name="muted"),
+                    rx.el.small(" nothing was live before", class_name="muted"),
+                ),
             ),
             rx.cond(
                 shown["compare_url"] != "",
@@ -185,7 +202,9 @@ def _facts() -> rx.Component:
             rx.cond(shown["description"] != "", _fact("Description", shown["description"])),
             class_name="facts",
         ),
-        rx.cond(shown["message"] != "", rx.el.pre(shown["message"], class_name="message", tab_index=0, aria_label="Commit message")),
+        rx.cond(
+            shown["message"] != "", rx.el.pre(shown["message"], class_name="message", tab_index=0, aria_label="Commit message")
+        ),
         aria_label="Facts",
     )
 
@@ -215,7 +234,9 @@ def _commit(c: rx.Var[CommitRow]) -> rx.Component:
                 rx.el.details(rx.el.summary(c["title"]), rx.el.pre(c["rest"])),
                 rx.el.span(c["title"]),
             ),
-            rx.el.small(c["author"], rx.cond(c["at"] != "", rx.fragment(" · ", When.create(at=c["at"])), ""), class_name="muted"),
+            rx.el.small(
+                c["author"], rx.cond(c["at"] != "", rx.fragment(" · ", When.create(at=c["at"])), ""), class_name="muted"
+            ),
         ),
     )
 
@@ -235,7 +256,10 @@ def _neighbour(label: str, row: rx.Var[DeployRow], none: str) -> rx.Component:
         rx.cond(
             row["id"] != "",
             rx.el.p(
-                rx.el.a(row["title"], href=f"/deploys/{row['id']}"), " ", kind_badge(row["kind"]), rx.el.br(),
+                rx.el.a(row["title"], href=f"/deploys/{row['id']}"),
+                " ",
+                kind_badge(row["kind"]),
+                rx.el.br(),
                 rx.el.small(rx.el.code(row["sha"]), " · ", When.create(at=row["at"]), class_name="muted"),
             ),
             rx.el.p(none, class_name="muted"),

@@ -187,7 +187,9 @@ class NewServiceState(rx.State):
 def new_page() -> rx.Component:
     return shell(
         "New service",
-        rx.el.p("Something you deploy. You get its deploy token and ready snippets for your CI on the next page.", class_name="lede"),
+        rx.el.p(
+            "Something you deploy. You get its deploy token and ready snippets for your CI on the next page.", class_name="lede"
+        ),
         ApiForm.create(
             _fields(NewServiceState.others, editing=False),
             rx.el.div(
@@ -242,10 +244,14 @@ def _head() -> rx.Component:
             ),
             rx.el.section(
                 rx.el.h2(rx.el.span(class_name="listening", aria_hidden="true"), "Listening for the first deploy"),
-                rx.el.p("Paste one of these into your CI, or try it from a terminal. It appears here by itself.", role="status"),
+                rx.el.p(
+                    "Paste one of these into your CI, or try it from a terminal. It appears here by itself.", role="status"
+                ),
                 rx.cond(
                     s.refused != "",
-                    rx.el.p(rx.icon("triangle-alert", size=14), " The last request was refused: ", s.refused, class_name="note"),
+                    rx.el.p(
+                        rx.icon("triangle-alert", size=14), " The last request was refused: ", s.refused, class_name="note"
+                    ),
                     rx.el.p(
                         "Nothing after two minutes? Usually the token was cut while copying, CI cannot reach this address, or the step did not run.",
                         class_name="muted",
@@ -261,7 +267,12 @@ def _start() -> rx.Component:
     s = ServiceState
     return rx.el.section(
         rx.el.h2("Post deploys from CI"),
-        rx.el.p("Deploys go to ", rx.el.code(s.ingest_url, class_name="ingest-url"), " ", CopyButton.create(text=s.ingest_url, label="Copy")),
+        rx.el.p(
+            "Deploys go to ",
+            rx.el.code(s.ingest_url, class_name="ingest-url"),
+            " ",
+            CopyButton.create(text=s.ingest_url, label="Copy"),
+        ),
         Tabs.create(items=s.snippets, label="Snippets"),
         aria_label="Post deploys from CI",
     )
@@ -290,7 +301,9 @@ def _token() -> rx.Component:
             may_administer(),
             rx.el.details(
                 rx.el.summary("Rotate the token"),
-                rx.el.p("A new token is made and shown once. The old one is refused at once: deploys fail to arrive until CI has the new one."),
+                rx.el.p(
+                    "A new token is made and shown once. The old one is refused at once: deploys fail to arrive until CI has the new one."
+                ),
                 ApiForm.create(
                     rx.el.button("Rotate now", type="submit", class_name="button danger"),
                     action="/form/rotate",
@@ -306,7 +319,9 @@ def _token() -> rx.Component:
 def _deliveries() -> rx.Component:
     return rx.el.section(
         rx.el.h2("Delivery log"),
-        rx.el.p("Every request of the last 30 days that carried this service's token, and what became of it.", class_name="muted"),
+        rx.el.p(
+            "Every request of the last 30 days that carried this service's token, and what became of it.", class_name="muted"
+        ),
         rx.cond(
             ServiceState.deliveries.length() > 0,
             rx.el.ol(rx.foreach(ServiceState.deliveries, _delivery_row), class_name="deliveries"),
@@ -384,13 +399,27 @@ def _fields(others: Any, *, editing: bool) -> rx.Component:
         field("Name", "name", required=True, max_length=100, placeholder="checkout", **now_(s.name)),
         wrong("name"),
         rx.el.div(
-            choice("Environment", "environment", list(Environment), hint="Where its deploys go unless they say.", **now_(s.environment)),
+            choice(
+                "Environment",
+                "environment",
+                list(Environment),
+                hint="Where its deploys go unless they say.",
+                **now_(s.environment),
+            ),
             choice("Type", "type", list(ServiceType), **now_(s.type)),
             class_name="columns",
         ),
         rx.el.div(
-            field("Address", "url", type="url", placeholder="https://checkout.example.com", hint="For reference.", **now_(s.url)),
-            field("Owner team", "owner_team", placeholder="Payments", hint="Shown on suspects instead of a person.", **now_(s.team)),
+            field(
+                "Address", "url", type="url", placeholder="https://checkout.example.com", hint="For reference.", **now_(s.url)
+            ),
+            field(
+                "Owner team",
+                "owner_team",
+                placeholder="Payments",
+                hint="Shown on suspects instead of a person.",
+                **now_(s.team),
+            ),
             class_name="columns",
         ),
         wrong("url"),
@@ -424,5 +453,3 @@ def _fields(others: Any, *, editing: bool) -> rx.Component:
             ),
         ),
     )
-
-

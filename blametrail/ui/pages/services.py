@@ -83,7 +83,9 @@ def page() -> rx.Component:
                 rx.el.ul(rx.foreach(ServicesState.rows, _row), class_name="service-list"),
                 rx.el.section(
                     rx.el.h2("No services yet"),
-                    rx.el.p("A service is something you deploy: a web front, an API, a worker. Each gets its own deploy token."),
+                    rx.el.p(
+                        "A service is something you deploy: a web front, an API, a worker. Each gets its own deploy token."
+                    ),
                     rx.el.a("Create your first service", href="/services/new", class_name="button primary"),
                     class_name="empty",
                 ),
@@ -103,8 +105,14 @@ def _row(s: rx.Var[ServiceRow]) -> rx.Component:
         ),
         rx.cond(
             s["last_at"] != "",
-            rx.el.div(rx.el.a(s["last_title"], href=f"/deploys/{s['last_id']}"), " ", rx.el.small(When.create(at=s["last_at"]), class_name="muted")),
-            rx.el.div(rx.el.span(class_name="listening", aria_hidden="true"), "Waiting for its first deploy", class_name="muted"),
+            rx.el.div(
+                rx.el.a(s["last_title"], href=f"/deploys/{s['last_id']}"),
+                " ",
+                rx.el.small(When.create(at=s["last_at"]), class_name="muted"),
+            ),
+            rx.el.div(
+                rx.el.span(class_name="listening", aria_hidden="true"), "Waiting for its first deploy", class_name="muted"
+            ),
         ),
         key=s["id"],
         custom_attrs={"data-row": s["id"]},

@@ -166,7 +166,9 @@ def _people() -> rx.Component:
         rx.el.ul(rx.foreach(SettingsState.members, _member), class_name="people"),
         rx.el.details(
             rx.el.summary("What the roles may do"),
-            rx.el.dl(*(rx.fragment(rx.el.dt(role.value), rx.el.dd(what)) for role, what in WHAT_ROLES_DO.items()), class_name="facts"),
+            rx.el.dl(
+                *(rx.fragment(rx.el.dt(role.value), rx.el.dd(what)) for role, what in WHAT_ROLES_DO.items()), class_name="facts"
+            ),
             class_name="disclosure",
         ),
     )
@@ -282,16 +284,34 @@ def _general() -> rx.Component:
                 wrong("name"),
                 rx.el.div(
                     field(
-                        "Time zone", "time_zone", default_value=s.time_zone, list="zones", hint="For reports; pages use each reader's own."
+                        "Time zone",
+                        "time_zone",
+                        default_value=s.time_zone,
+                        list="zones",
+                        hint="For reports; pages use each reader's own.",
                     ),
-                    field("Lookback, hours", "lookback_hours", type="number", default_value=s.lookback_hours, hint="How far back suspects are searched."),
-                    field("Retention, days", "retention_days", type="number", default_value=s.retention_days, hint="How long deploys and incidents are kept."),
+                    field(
+                        "Lookback, hours",
+                        "lookback_hours",
+                        type="number",
+                        default_value=s.lookback_hours,
+                        hint="How far back suspects are searched.",
+                    ),
+                    field(
+                        "Retention, days",
+                        "retention_days",
+                        type="number",
+                        default_value=s.retention_days,
+                        hint="How long deploys and incidents are kept.",
+                    ),
                     class_name="columns",
                 ),
                 wrong("time_zone"),
                 wrong("lookback_hours"),
                 wrong("retention_days"),
-                rx.el.datalist(*(rx.el.option(value=zone) for zone in sorted(available_timezones()) if "/" in zone), id="zones"),
+                rx.el.datalist(
+                    *(rx.el.option(value=zone) for zone in sorted(available_timezones()) if "/" in zone), id="zones"
+                ),
                 rx.el.div(rx.el.button("Save", type="submit", class_name="button primary"), class_name="row end"),
                 on_submit=s.save,
                 class_name="form",
@@ -321,4 +341,3 @@ def _end() -> rx.Component:
             class_name="danger-zone",
         ),
     )
-

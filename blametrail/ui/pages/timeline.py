@@ -176,7 +176,13 @@ def _lane(lane: Lane) -> dict[str, Any]:
 
 
 def _mark(mark: Mark) -> dict[str, Any]:
-    shown: dict[str, Any] = {"s": _ms(mark.start), "e": _ms(mark.end), "n": mark.count, "r": mark.rollbacks, "id": mark.deploy_id}
+    shown: dict[str, Any] = {
+        "s": _ms(mark.start),
+        "e": _ms(mark.end),
+        "n": mark.count,
+        "r": mark.rollbacks,
+        "id": mark.deploy_id,
+    }
     if d := mark.deploy:
         shown |= {
             "kind": d.kind,
@@ -234,7 +240,10 @@ def _tools() -> rx.Component:
         rx.el.div(
             *(
                 rx.el.button(
-                    f"By {group}", type="button", on_click=TimelineState.group_by(group), aria_pressed=TimelineState.group == group
+                    f"By {group}",
+                    type="button",
+                    on_click=TimelineState.group_by(group),
+                    aria_pressed=TimelineState.group == group,
                 )
                 for group in ("service", "environment")
             ),
@@ -304,7 +313,11 @@ def _nothing_here() -> rx.Component:
         rx.el.h2("No deploys in this window"),
         rx.cond(
             TimelineState.chips.length() > 0,
-            rx.el.p("Filters are in force: ", rx.foreach(TimelineState.chips, lambda c: rx.el.span(c["label"], ". ")), "Drop one above."),
+            rx.el.p(
+                "Filters are in force: ",
+                rx.foreach(TimelineState.chips, lambda c: rx.el.span(c["label"], ". ")),
+                "Drop one above.",
+            ),
         ),
         rx.cond(
             TimelineState.newest_at != "",
@@ -346,4 +359,3 @@ _EXAMPLE = (
     (8, 14, "mark"), (21, 14, "mark"), (46, 14, "mark"), (58, 14, "mark rollback"), (83, 14, "mark"),
     (15, 44, "mark"), (37, 44, "mark"), (64, 44, "mark"), (30, 74, "mark"), (72, 74, "mark"), (91, 74, "mark"),
 )  # fmt: skip
-

@@ -67,9 +67,7 @@ def deploy_table(rows: rx.Var[list[DeployRow]], label: str) -> rx.Component:
     """A table that becomes a list of cards on a phone."""
     return rx.el.table(
         rx.el.caption(label, class_name="visually-hidden"),
-        rx.el.thead(
-            rx.el.tr(*(rx.el.th(head, scope="col") for head in ("When", "Service", "Change", "Version", "By")))
-        ),
+        rx.el.thead(rx.el.tr(*(rx.el.th(head, scope="col") for head in ("When", "Service", "Change", "Version", "By")))),
         rx.el.tbody(rx.foreach(rows, _table_row)),
         class_name="deploys",
     )
