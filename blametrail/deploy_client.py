@@ -105,7 +105,7 @@ def read_git(*arguments: str, folder: Path | None = None) -> str:
     command = ["git", *(["-C", str(folder)] if folder else []), "-c", "log.showSignature=false", *arguments]
     env = os.environ | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
     try:
-        done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=GIT_SECONDS, env=env, check=False)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=GIT_SECONDS, env=env, check=False)
     except FileNotFoundError:
         raise GitFailed("git is not installed here") from None
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:

@@ -25,7 +25,7 @@ _BUILD_ENVIRONMENT = {
 }
 
 
-class SameOriginPlugin(Plugin):
+class SameOriginPlugin(Plugin):  # type: ignore[misc]
     """Make the compiled pages talk to whatever origin served them.
 
     Reflex writes `ws://localhost:<port>/_event` into one chunk at build time; a browser replaces

@@ -64,7 +64,7 @@ async def _serve(application: Callable[..., Any]) -> None:
         interface=Interfaces.ASGI,
         http1_settings=HTTP1Settings(header_read_timeout=10_000),
         log_access=False,
-        log_level="warning",  # type: ignore[arg-type]
+        log_level="warning",
     )
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):

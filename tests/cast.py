@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
+from sqlmodel import col, select
+
 from blametrail.accounts import organizations
 from blametrail.accounts.passwords import hash_password
 from blametrail.accounts.sessions import COOKIE
@@ -67,7 +69,7 @@ def opened(server: Server) -> Iterator[Database]:
 
 
 def _enter(session: ScopedSession) -> tuple[UUID, UUID]:
-    alice = next(p for p in session.exec(organizations.select(Person)) if p.email == "alice@example.com")
+    alice = next(p for p in session.exec(select(Person)) if p.email == "alice@example.com")
     acme = UUID(organizations.of_person(session, alice.id)[0][0])
     for name, role in (("bob", "responder"), ("vera", "viewer")):
         person = Person(email=f"{name}@example.com", name=name, password_hash=hash_password(PASSWORD))
@@ -80,8 +82,8 @@ def _enter(session: ScopedSession) -> tuple[UUID, UUID]:
 
 def _members(session: ScopedSession, organization_id: UUID) -> dict[str, str]:
     rows = session.exec(
-        organizations.select(Membership, Person)
-        .join(Person, organizations.col(Person.id) == organizations.col(Membership.person_id))
+        select(Membership, Person)
+        .join(Person, col(Person.id) == col(Membership.person_id))
         .where(Membership.organization_id == organization_id)
     )
     return {person.email.partition("@")[0]: str(membership.id) for membership, person in rows}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -40,7 +41,7 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
 
 
 @pytest.fixture
-def alice(db: Database) -> organizations.UUID:
+def alice(db: Database) -> UUID:
     """Alice, owner of Acme: her person id."""
     return db.write_now(
         EVERY_ORGANIZATION,

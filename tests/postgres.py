@@ -21,7 +21,9 @@ def main(binaries: Path, command: list[str]) -> int:
         _run(as_user, binaries / "pg_ctl", "-D", data, "-w", "-l", Path(folder) / "log", "-o", options, "start")
         try:
             url = f"postgresql://test@127.0.0.1:{port}"
-            return subprocess.run([sys.executable, *command], env=os.environ | {"TEST_POSTGRES_URL": url}).returncode
+            return subprocess.run(
+                [sys.executable, *command], check=False, env=os.environ | {"TEST_POSTGRES_URL": url}
+            ).returncode
         finally:
             _run(as_user, binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
 

@@ -142,7 +142,7 @@ def database_settings() -> dict[str, str]:
 
     name = f"t{time.monotonic_ns()}"
     with psycopg.connect(f"{base}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+        connection.execute(f"CREATE DATABASE {name}")
     return {"BLAMETRAIL_DATABASE_URL": f"{base}/{name}"}
 
 
@@ -153,7 +153,7 @@ def drop_database(settings: dict[str, str]) -> None:
 
         base, _, name = url.rpartition("/")
         with psycopg.connect(f"{base}/postgres", autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # type: ignore[arg-type]
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 def chromium() -> str:

@@ -79,8 +79,9 @@ def full_name(handler: str) -> str:
     """The registered name that ends like `handler`."""
     if handler.startswith("reflex___"):
         return handler
-    import blametrail.blametrail  # noqa: F401  (registers the handlers)
     from reflex_base.registry import RegistrationContext
+
+    import blametrail.blametrail  # noqa: F401  (registers the handlers)
 
     names = RegistrationContext.get().event_handlers
     state, _, method = handler.rpartition(".")

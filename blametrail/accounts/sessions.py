@@ -70,7 +70,7 @@ def start(
             expires_at=now() + LIFETIME,
         )
     )
-    session.exec(delete(LoginSession).where(col(LoginSession.expires_at) < now()))  # type: ignore[call-overload]
+    session.exec(delete(LoginSession).where(col(LoginSession.expires_at) < now()))
     return token
 
 
@@ -142,7 +142,7 @@ def revoke(session: ScopedSession, actor: Actor, session_id: UUID) -> None:
 
 def end(session: ScopedSession, keys: KeyRing, token: str) -> None:
     """Sign out: the token is worth nothing from now on."""
-    session.exec(delete(LoginSession).where(col(LoginSession.token_hash).in_(keys.digests(token))))  # type: ignore[call-overload]
+    session.exec(delete(LoginSession).where(col(LoginSession.token_hash).in_(keys.digests(token))))
 
 
 def change_password(session: ScopedSession, actor: Actor, current: str, new: str) -> None:
@@ -153,5 +153,5 @@ def change_password(session: ScopedSession, actor: Actor, current: str, new: str
     person.password_hash = hash_password(new, "new_password")
     session.add(person)
     session.exec(
-        delete(LoginSession).where(col(LoginSession.person_id) == actor.person_id, col(LoginSession.id) != actor.session_id)  # type: ignore[call-overload]
+        delete(LoginSession).where(col(LoginSession.person_id) == actor.person_id, col(LoginSession.id) != actor.session_id)
     )

@@ -23,16 +23,16 @@ _BY_DIGEST = Prepared(
     sql_select(
         col(DeployToken.id),
         col(DeployToken.token_hash),
+        col(Service.organization_id),
+        col(DeployToken.service_id),
+        col(Service.name),
+        col(Service.environment),
         col(DeployToken.rotated_at),
         col(DeployToken.used_at),
         col(DeployToken.used_from),
-        col(DeployToken.service_id),
-        col(Service.organization_id),
-        col(Service.name),
-        col(Service.environment),
     )
     .join(Service, col(Service.id) == col(DeployToken.service_id))
-    .where(col(DeployToken.token_hash).in_(bindparam("digests", expanding=True)))
+    .where(col(DeployToken.token_hash) == bindparam("digest"))
     .with_for_update(of=Service, key_share=True),
     finds_organization=True,
 )
@@ -89,13 +89,11 @@ def find(session: ScopedSession, keys: KeyRing, presented: str) -> TokenHolder |
     """Who a token belongs to, rotated ones included (see `rotated_at`); None when it is unknown. Until
     the transaction ends, others who show a token of that service wait here: deploys of one service are
     stored one after the other. (SQLite has one writer anyway.)"""
-    digests = keys.digests(presented)
-    row = session.run(_BY_DIGEST, digests=digests).first()
-    if row is None or not same_digest(row.token_hash, digests):
-        return None
-    return TokenHolder(
-        row.id, row.organization_id, row.service_id, row.name, row.environment, row.rotated_at, row.used_at, row.used_from
-    )
+    for digest in keys.digests(presented):
+        for token_id, stored, *rest in session.run(_BY_DIGEST, digest=digest):
+            if same_digest(stored, digest):
+                return TokenHolder(token_id, *rest)
+    return None
 
 
 def current(session: ScopedSession, service_id: UUID) -> TokenView | None:

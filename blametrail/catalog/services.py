@@ -171,7 +171,7 @@ def list_services(session: ScopedSession) -> list[ServiceView]:
 
 def names(session: ScopedSession) -> dict[UUID, str]:
     """Service names by id."""
-    return {id_: name for id_, name in session.exec(select(Service.id, Service.name))}
+    return dict(session.exec(select(Service.id, Service.name)).all())
 
 
 def _get(session: ScopedSession, service_id: UUID) -> Service:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from sqlalchemy import delete
+from sqlalchemy import delete, insert
 from sqlmodel import col, select
 
 from blametrail.catalog.deploy_tokens import TokenHolder
 from blametrail.deploys.tables import Delivery
 from blametrail.kit.clock import now
-from blametrail.kit.db import ScopedSession
+from blametrail.kit.db import Prepared, ScopedSession
 from blametrail.kit.redact import redact
 
 KEPT = timedelta(days=30)
 BODY_CHARACTERS = 4_000
+
+_INSERT = Prepared(insert(Delivery))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +49,18 @@ def log_delivery(
     session: ScopedSession, holder: TokenHolder, request: Request, status: int, reason: str, deploy_id: UUID | None = None
 ) -> None:
     """Keep what came and what became of it, secrets masked."""
-    session.insert(
-        Delivery(
-            service_id=holder.service_id,
-            deploy_id=deploy_id,
-            received_at=request.received_at,
-            route=request.route,
-            status=status,
-            reason=redact(reason)[:500],
-            body=_readable(request.body),
-            address=request.address,
-            request_id=request.request_id,
-        )
+    session.run(
+        _INSERT,
+        id=uuid4(),
+        service_id=holder.service_id,
+        deploy_id=deploy_id,
+        received_at=request.received_at,
+        route=request.route,
+        status=status,
+        reason=redact(reason)[:500],
+        body=_readable(request.body),
+        address=request.address,
+        request_id=request.request_id,
     )
 
 
@@ -85,7 +87,7 @@ def list_deliveries(session: ScopedSession, service_id: UUID, limit: int = 50) -
 
 def forget_old_deliveries(session: ScopedSession) -> int:
     """Drop what is older than it is kept; answers how many."""
-    result = session.exec(delete(Delivery).where(col(Delivery.received_at) < now() - KEPT))  # type: ignore[call-overload]
+    result = session.exec(delete(Delivery).where(col(Delivery.received_at) < now() - KEPT))
     return int(result.rowcount)
 
 

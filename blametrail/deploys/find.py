@@ -111,11 +111,6 @@ def find_deploy(session: ScopedSession, deploy_id: UUID) -> DeployDetail:
     )
 
 
-def environments(session: ScopedSession) -> list[str]:
-    """The environments that deploys went to, by name."""
-    return list(session.exec(select(Deploy.environment).distinct().order_by(Deploy.environment)))
-
-
 def newest_by_service(session: ScopedSession) -> dict[str, DeployView]:
     """The newest deploy of each service that has one, by the service's id."""
     services = names(session)

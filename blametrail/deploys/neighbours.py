@@ -30,6 +30,11 @@ class Place:
     service_id: UUID
     environment: str
 
+    @property
+    def order(self) -> tuple[datetime, str, str]:
+        """Sorts as the database does, where ids are compared as text."""
+        return (self.deployed_at, self.commit_sha, self.id.hex)
+
 
 def place_of(row: Deploy) -> Place:
     return Place(row.id, row.commit_sha, row.deployed_at, row.service_id, row.environment)
@@ -49,10 +54,16 @@ def _prepared(*conditions: Any, order: Any = (), one: bool = True) -> Prepared:
     return Prepared(statement.limit(1) if one else statement)
 
 
+_NEWEST = _prepared(order=_NEWEST_FIRST)
 _BEFORE = _prepared(tuple_(*_ORDER) < _MINE, order=_NEWEST_FIRST)
 _BEFORE_SAME = _prepared(tuple_(*_ORDER) < _MINE, _SAME_COMMIT, order=_NEWEST_FIRST)
 _AFTER = _prepared(tuple_(*_ORDER) > _MINE, order=_OLDEST_FIRST)
 _AFTER_SAME = _prepared(tuple_(*_ORDER) > _MINE, _SAME_COMMIT, one=False)
+
+
+def newest(session: ScopedSession, place: Place) -> Place | None:
+    """The newest deploy of the same service and environment."""
+    return _first(session, _NEWEST, place)
 
 
 def before(session: ScopedSession, place: Place) -> Place | None:
@@ -76,8 +87,8 @@ def all_after_of_same_commit(session: ScopedSession, place: Place) -> list[Place
 
 
 def _first(session: ScopedSession, statement: Prepared, place: Place) -> Place | None:
-    row = session.run(statement, **_parameters(place)).first()
-    return Place(*row) if row else None
+    rows = session.run(statement, **_parameters(place))
+    return Place(*rows[0]) if rows else None
 
 
 def _parameters(place: Place) -> dict[str, Any]:

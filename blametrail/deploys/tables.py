@@ -17,11 +17,14 @@ class Deploy(Tenanted, table=True):
     __table_args__ = (
         # A key belongs to its token and is remembered as long as its deploy.
         UniqueConstraint("token_id", "idempotency_key"),
-        # Holds every column that the timeline groups by, so that it reads no row.
-        Index("ix_deploy_timeline", "organization_id", "deployed_at", "service_id", "environment", "kind", "id"),
+        Index("ix_deploy_newest", "organization_id", "deployed_at", "id"),
+        # Lanes of the timeline: their counts are answered by an index alone.
+        Index("ix_deploy_service_lane", "organization_id", "service_id", "deployed_at", "environment"),
+        Index("ix_deploy_environment_lane", "organization_id", "environment", "deployed_at", "service_id"),
+        Index("ix_deploy_kind", "organization_id", "kind", "deployed_at"),
+        # What was live before, and whether it was live earlier.
         Index("ix_deploy_lineage", "service_id", "environment", "deployed_at", "commit_sha", "id"),
         Index("ix_deploy_commit", "service_id", "environment", "commit_sha"),
-        Index("ix_deploy_service", "service_id", "deployed_at"),
     )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)

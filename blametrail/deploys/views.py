@@ -1,11 +1,17 @@
-"""What may be shown of a deploy."""
+"""What may be shown of a deploy, and the cheap reads that many pages share."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import col, select
 
 from blametrail.deploys.tables import Deploy
+from blametrail.kit.db import ScopedSession
 
 SHORT_SHA = 9
 
@@ -29,7 +35,28 @@ class DeployView:
     commit_count: int
 
 
-def deploy_view(row: Deploy, service: str) -> DeployView:
+def deploys_at(session: ScopedSession, moments: Sequence[datetime], services: Mapping[UUID, str]) -> list[DeployView]:
+    """The deploys of exactly these moments, without the columns that no mark shows."""
+    columns: Any = (
+        Deploy.id, Deploy.service_id, Deploy.environment, Deploy.commit_sha, Deploy.commit_message, Deploy.description,
+        Deploy.branch, Deploy.version, Deploy.deployed_by, Deploy.kind, Deploy.deployed_at, Deploy.commit_count,
+    )  # fmt: skip
+    rows: Any = session.exec(select(*columns).where(col(Deploy.deployed_at).in_(moments)))
+    return [deploy_view(row, services.get(row.service_id, "")) for row in rows]
+
+
+def environments(session: ScopedSession) -> list[str]:
+    """The environments that deploys went to, by name; each is found by one step in an index."""
+    found: list[str] = []
+    while True:
+        following = select(Deploy.environment).order_by(Deploy.environment).limit(1)
+        name = session.exec(following.where(Deploy.environment > found[-1]) if found else following).first()
+        if name is None:
+            return found
+        found.append(name)
+
+
+def deploy_view(row: Any, service: str) -> DeployView:
     return DeployView(
         id=str(row.id),
         service_id=str(row.service_id),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -31,8 +31,7 @@ def parse_iso(text: str, default_zone: tzinfo | None = None) -> datetime:
 
 def from_micros(value: int) -> datetime:
     """Microseconds since 1970 in UTC, as the database keeps them."""
-    seconds, micros = divmod(value, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
+    return _EPOCH + timedelta(microseconds=value)
 
 
 def to_micros(moment: datetime) -> int:

@@ -32,6 +32,7 @@ from sqlmodel import Field, Session, SQLModel, select
 from blametrail.kit import live
 from blametrail.kit.clock import from_micros, to_micros
 from blametrail.kit.errors import Conflict, Unavailable
+from blametrail.kit.prepared import Prepared
 from blametrail.settings import settings
 
 log = structlog.get_logger(__name__)
@@ -86,17 +87,6 @@ class Tenanted(SQLModel):
         return getattr(cls, "organization_id", column("organization_id", Uuid()))
 
 
-class Prepared:
-    """A statement built once, for a path where building it anew would cost more than running it. It must
-    compare `organization_id` with the parameter of that name, unless it finds out the organization."""
-
-    def __init__(self, statement: Any, *, finds_organization: bool = False) -> None:
-        self.statement = statement
-        self.is_scoped = "organization_id" in statement.compile().params
-        if not self.is_scoped and not finds_organization:
-            raise PermissionError(f"not filtered by organization: {statement}")
-
-
 class ScopedSession(Session):
     """A session that can see and write the rows of its scope only."""
 
@@ -113,21 +103,13 @@ class ScopedSession(Session):
         """See every organization from here on; only for work that ends an organization or a person."""
         self.info["scope"] = EVERY_ORGANIZATION
 
-    def run(self, statement: Prepared, **parameters: Any) -> Any:
-        """Run a prepared statement of the busiest path, filtered by the session's organization."""
+    def run(self, statement: Prepared, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Run a prepared statement, filtered by the session's organization; answers its rows."""
         if isinstance(self.scope, UUID):
             parameters["organization_id"] = self.scope
         elif statement.is_scoped:
             raise PermissionError("a statement of one organization was about to run on all of them")
-        return self.connection().execute(statement.statement, parameters)
-
-    def insert(self, row: Tenanted) -> None:
-        """Insert a row of the busiest path at once, without the unit of work."""
-        if not isinstance(self.scope, UUID):
-            raise PermissionError("a row was about to be written without an organization")
-        row.organization_id = self.scope
-        table: Any = type(row)
-        self.connection().execute(table.__table__.insert(), {c.name: getattr(row, c.name) for c in table.__table__.columns})
+        return statement.run(self.connection(), parameters)
 
     def announce(self, topic: str) -> None:
         """Tell listeners of the organization once this is committed."""
@@ -265,19 +247,21 @@ class Database:
                 return
 
     def _commit_together(self, batch: list[_Work]) -> None:
-        """Commit a batch at once; if one piece of it fails, each runs again on its own."""
+        """Commit a batch at once; if one piece of it fails, each runs again on its own. If the database
+        fails, all fail at once: waiting for it anew for each would keep the last sender waiting for minutes."""
         try:
             with self.engine.connect() as connection, connection.begin():
                 done = [(work, *_run(connection, work)) for work in batch]
         except Exception as error:
-            if len(batch) > 1:
-                for work in batch:
+            is_final = len(batch) == 1 or isinstance(error, OperationalError | InterfaceError)
+            for work in batch:
+                if is_final:
+                    work.done.set_exception(_translated(error))
+                else:
                     self._commit_together([work])
-            else:
-                batch[0].done.set_exception(_translated(error))
             return
-        for work, result, announcements in done:
-            self._hub.publish(announcements)
+        self._hub.publish(dict.fromkeys(a for _, _, announcements in done for a in announcements))
+        for work, result, _ in done:
             work.done.set_result(result)
 
 

@@ -32,7 +32,7 @@ class RateLimits:
 
     def _wait(self, rate: str, *key: str) -> int:
         window = self._limiter.get_window_stats(parse(rate), *key)
-        return max(1, math.ceil(window.reset_time - time.time()))
+        return max(1, math.ceil(float(window.reset_time) - time.time()))
 
 
 @cache

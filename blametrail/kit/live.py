@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -44,38 +44,39 @@ class Hub:
     """Delivers announcements to listeners of this process, and through Redis to the others'."""
 
     def __init__(self, redis_url: str = "") -> None:
-        self._listeners: list[Callable[[Announcement], None]] = []
+        self._listeners: list[Callable[[Sequence[Announcement]], None]] = []
         self._redis_url = redis_url
         self._client = _redis(redis_url) if redis_url else None
         self._stop = threading.Event()
         if redis_url:
             threading.Thread(target=self._receive, name="live", daemon=True).start()
 
-    def listen(self, listener: Callable[[Announcement], None]) -> None:
-        """Call `listener`, from any thread, at each announcement; it must be quick."""
+    def listen(self, listener: Callable[[Sequence[Announcement]], None]) -> None:
+        """Call `listener`, from any thread, with what is announced together; it must be quick."""
         self._listeners.append(listener)
 
     def publish(self, announcements: Iterable[Announcement]) -> None:
         """Deliver; a failing listener or Redis never fails the writer, whose work is committed."""
-        for announcement in announcements:
-            if self._client is None:
-                self._deliver(announcement)
-                continue
-            try:
-                self._client.publish(CHANNEL, json.dumps([str(announcement.organization_id), announcement.topic]))
-            except Exception as error:
-                log.warning("live message not sent", error=str(error))
-                self._deliver(announcement)
+        told = list(announcements)
+        if not told:
+            return
+        try:
+            if self._client is not None:
+                self._client.publish(CHANNEL, json.dumps([[str(a.organization_id), a.topic] for a in told]))
+                return
+        except Exception as error:
+            log.warning("live message not sent", error=str(error))
+        self._deliver(told)
 
     def close(self) -> None:
         self._stop.set()
 
-    def _deliver(self, announcement: Announcement) -> None:
+    def _deliver(self, told: Sequence[Announcement]) -> None:
         for listener in self._listeners:
             try:
-                listener(announcement)
+                listener(told)
             except Exception:
-                log.exception("a live listener failed", topic=announcement.topic)
+                log.exception("a live listener failed")
 
     def _receive(self) -> None:
         while not self._stop.is_set():
@@ -85,8 +86,7 @@ class Hub:
                     while not self._stop.is_set():
                         message = subscription.get_message(timeout=1.0)
                         if message:
-                            organization_id, topic = json.loads(message["data"])
-                            self._deliver(Announcement(UUID(organization_id), topic))
+                            self._deliver([Announcement(UUID(id_), topic) for id_, topic in json.loads(message["data"])])
             except Exception as error:
                 log.warning("live messages interrupted", error=str(error))
                 self._stop.wait(1.0)

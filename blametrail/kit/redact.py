@@ -24,7 +24,7 @@ _SHAPES = re.compile(
 )
 _NAMED = re.compile(
     r"(?i)\b(cookie|set-cookie|authorization|x-deploy-token|password|passwd|secret|api[_-]?key|access[_-]?token)"
-    r"""(["']?\s*[:=]\s*["']?)([^"',;}\s][^"'\r\n}]*)"""
+    r"""(\\*["']?\s*[:=]\s*\\*["']?)([^"',;}\s\\][^"'\r\n}]*)"""  # backslashes: JSON inside a JSON string
 )
 
 

@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -62,12 +61,9 @@ def load_key_ring(configured: str, data_dir: Path) -> KeyRing:
     return KeyRing(tuple(_checked(line) for line in lines))
 
 
-def same_digest(stored: str, candidates: Sequence[str]) -> bool:
-    """Whether a stored hash is one of the candidates, in constant time."""
-    found = False
-    for candidate in candidates:
-        found |= hmac.compare_digest(stored, candidate)
-    return found
+def same_digest(stored: str, computed: str) -> bool:
+    """Whether two hashes are equal, in constant time."""
+    return hmac.compare_digest(stored, computed)
 
 
 def _create_key_file(path: Path) -> None:

@@ -91,7 +91,8 @@ class Address:
             start, end = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (start_ms, end_ms))
         except (OverflowError, ValueError, OSError):
             return self
-        return replace(self, **_possible(start, end))
+        span = _possible(start, end)
+        return replace(self, start=span[0], end=span[1])
 
     def chips(self) -> list[dict[str, str]]:
         """The filters in force, each with what to say and what to drop."""
@@ -104,13 +105,13 @@ class Address:
 
 def read_address(query: Mapping[str, str]) -> Address:
     """Read a query string; whatever does not fit falls back to its default."""
-    span = {}
+    start = end = None
     if query.get("from") and query.get("to"):
         try:
-            start, end = (datetime.fromisoformat(query[name]) for name in ("from", "to"))
-            span = _possible(start, end) if start.tzinfo and end.tzinfo else {}
+            first, last = (datetime.fromisoformat(query[name]) for name in ("from", "to"))
+            start, end = _possible(first, last) if first.tzinfo and last.tzinfo else (None, None)
         except (ValueError, OverflowError):
-            span = {}
+            start = end = None
     preset = query.get("range", "")
     return Address(
         preset=preset if preset in PRESETS else DEFAULT_PRESET,
@@ -118,17 +119,19 @@ def read_address(query: Mapping[str, str]) -> Address:
         services=_many(query.get("service", "")),
         environments=_many(query.get("env", "")),
         texts={name: query[name].strip()[:200] for name in TEXT_FIELDS if query.get(name, "").strip()},
-        **span,
+        start=start,
+        end=end,
     )
 
 
-def _possible(start: datetime, end: datetime) -> dict[str, datetime]:
+def _possible(start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """The window, or the nearest one of a length that can be shown."""
     start, end = start.astimezone(UTC), end.astimezone(UTC)
     if not SHORTEST <= end - start <= LONGEST:
         middle = start + (end - start) / 2
         half = min(max(end - start, SHORTEST), LONGEST) / 2
         start, end = middle - half, middle + half
-    return {"start": start.replace(microsecond=0), "end": end.replace(microsecond=0)}
+    return start.replace(microsecond=0), end.replace(microsecond=0)
 
 
 def _many(text: str) -> tuple[str, ...]:

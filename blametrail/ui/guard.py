@@ -36,10 +36,8 @@ def action(needed: Role) -> Callable[[Handler], Handler]:
         hints = inspect.get_annotations(handler, eval_str=True)
         parameters = list(inspect.signature(handler).parameters.values())
         passed = [parameters[0], *parameters[2:]]
-        arguments: Any = create_model(
-            f"{handler.__qualname__}Arguments",
-            **{p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in passed[1:]},
-        )
+        fields: dict[str, Any] = {p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in passed[1:]}
+        arguments: Any = create_model(f"{handler.__qualname__}Arguments", **fields)
 
         @functools.wraps(handler)
         async def guarded(self: rx.State, *args: Any, **kwargs: Any) -> Any:

@@ -7,7 +7,7 @@ is refreshed once, by its own guarded refresh, so that a push shows nothing a lo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -67,13 +67,14 @@ async def refreshing(app: rx.App) -> AsyncIterator[None]:
     """Lifespan of the application: listen and refresh."""
     loop, wake = asyncio.get_running_loop(), asyncio.Event()
 
-    def hear(announcement: Announcement) -> None:
-        def note() -> None:
-            _forget_views(announcement.organization_id)
-            _waiting.add(announcement)
-            wake.set()
+    def hear(told: Sequence[Announcement]) -> None:
+        loop.call_soon_threadsafe(note, told)
 
-        loop.call_soon_threadsafe(note)
+    def note(told: Sequence[Announcement]) -> None:
+        for organization_id in {announcement.organization_id for announcement in told}:
+            _forget_views(organization_id)
+        _waiting.update(told)
+        wake.set()
 
     hub().listen(hear)
     task = asyncio.create_task(_refresh_forever(app, wake))

@@ -14,6 +14,7 @@ from blametrail.kit.db import EVERY_ORGANIZATION, database
 from blametrail.ui.guard import action, public
 from blametrail.ui.parts.browser import ApiForm, LiveDot, ThemeSwitch, Toasts
 from blametrail.ui.parts.palette import Palette
+from blametrail.ui.parts.vars import count
 
 PAGES = (
     ("Timeline", "/", "chart-gantt", "t"),
@@ -138,7 +139,7 @@ def _person_menu() -> rx.Component:
         rx.el.div(
             rx.el.p(rx.el.strong(ShellState.name), rx.el.br(), ShellState.email, rx.el.br(), "Role: ", ShellState.role),
             rx.cond(
-                ShellState.organizations.length() > 1,
+                count(ShellState.organizations) > 1,
                 rx.el.div(
                     rx.el.p("Switch organization", class_name="muted"),
                     rx.foreach(

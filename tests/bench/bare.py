@@ -7,6 +7,7 @@ import sqlite3
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 from granian.constants import Interfaces
 from granian.server.embed import Server
@@ -21,6 +22,8 @@ from starlette.routing import Route
 import blametrail.migrations  # noqa: F401  (registers every table)
 from blametrail.deploys.tables import Deploy
 from blametrail.kit.clock import now, to_micros
+
+NOBODY = UUID(int=0)
 
 
 def application(path: str) -> Starlette:
@@ -38,9 +41,11 @@ def application(path: str) -> Starlette:
 
     async def ingest(request: Request) -> JSONResponse:
         body = await request.json()
-        row = Deploy(environment="production", deployed_at=now(), kind="deploy", commit_sha="", commit_message="")
+        row = Deploy(
+            service_id=NOBODY, environment="production", deployed_at=now(), kind="deploy", commit_sha="", commit_message=""
+        )
         row.commit_sha, row.commit_message = body["commit_sha"], body["commit_message"]
-        row.organization_id = row.service_id = row.id
+        row.organization_id = row.id
         values = [_plain(getattr(row, name)) for name in columns]
         await asyncio.get_running_loop().run_in_executor(thread, store, values)
         return JSONResponse({"status": "accepted", "deploy_id": str(row.id)})

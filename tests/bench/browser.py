@@ -1,6 +1,7 @@
 """What a browser feels."""
 
 from __future__ import annotations
+
 from tests.bench.report import Report
 
 

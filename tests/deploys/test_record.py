@@ -27,6 +27,7 @@ from blametrail.kit.tokens import KeyRing
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEYS = KeyRing((b"a key of tests that is long enough",))
+TOKENS: dict[UUID, str] = {}
 
 
 def report(**fields: Any) -> DeployReport:
@@ -172,13 +173,15 @@ def _service(db: Database, name: str) -> TokenHolder:
     organization_id = db.read_now(EVERY_ORGANIZATION, lambda s: s.exec(select(Organization.id)).one())
     draft = services.ServiceDraft.checked(name=name, environment="production", type="web")
 
-    def make(session: ScopedSession) -> TokenHolder | None:
+    def make(session: ScopedSession) -> TokenHolder:
         _, token = services.create(session, KEYS, draft, "tests")
-        return deploy_tokens.find(session, KEYS, token)
+        session.flush()
+        holder = deploy_tokens.find(session, KEYS, token)
+        assert holder is not None
+        TOKENS[holder.token_id] = token
+        return holder
 
-    made = db.write_now(organization_id, make)
-    assert made is not None
-    return made
+    return db.write_now(organization_id, make)
 
 
 def _record(
@@ -196,7 +199,13 @@ def _record(
 def _record_report(
     db: Database, holder: TokenHolder, sent: DeployReport, received_at: datetime = NOON, key: str | None = None
 ) -> Recorded:
-    return db.write_now(holder.organization_id, record_deploy, holder, sent, key, received_at)
+    """Record for the holder of a token, whom the transaction looks up first, as for every post."""
+
+    def record(session: ScopedSession) -> Recorded:
+        assert deploy_tokens.find(session, KEYS, TOKENS[holder.token_id]) is not None
+        return record_deploy(session, holder, sent, key, received_at)
+
+    return db.write_now(holder.organization_id, record)
 
 
 def _stored(db: Database, holder: TokenHolder) -> list[Deploy]:

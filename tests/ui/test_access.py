@@ -46,17 +46,17 @@ CASES: dict[str, Payload] = {
     "services_state.load": lambda c: {},
     "service_state.load": lambda c: {},
     "service_state.save": lambda c: {"form": {"name": "taken over", "environment": "production", "type": "web"}},
-    "service_state.delete": lambda c: {"_typed": ""},
+    "service_state.delete": lambda c: {"confirmation": ""},
     "new_service_state.load": lambda c: {},
     "settings_state.load": lambda c: {},
     "settings_state.save": lambda c: {
         "form": {"name": "taken over", "time_zone": "UTC", "lookback_hours": "1", "retention_days": "7"}
     },
     "settings_state.change_role": lambda c: {"member_id": c.members["vera"], "role": "admin"},
-    "settings_state.remove": lambda c: {"member_id": c.members["vera"], "_typed": ""},
-    "settings_state.leave": lambda c: {"member_id": c.members["vera"], "_typed": ""},
+    "settings_state.remove": lambda c: {"member_id": c.members["vera"], "confirmation": ""},
+    "settings_state.leave": lambda c: {"member_id": c.members["vera"], "confirmation": ""},
     "settings_state.withdraw": lambda c: {"invitation_id": c.members["vera"]},
-    "settings_state.transfer": lambda c: {"member_id": c.members["bob"], "_typed": ""},
+    "settings_state.transfer": lambda c: {"member_id": c.members["bob"], "confirmation": ""},
     "settings_state.delete": lambda c: {"typed": "Acme"},
     "timeline_state.load": lambda c: {},
     "timeline_state.show_window": lambda c: {"start": 0, "end": 1},
@@ -202,7 +202,7 @@ async def test_it_ignores_unlisted_handlers_and_forged_storage(stage: tuple[Serv
 
 
 async def test_it_cuts_off_a_removed_member_at_the_next_event(stage: tuple[Server, Cast]) -> None:
-    server, c = stage
+    server, _ = stage
     with opened(server) as db:
         db.write_now(EVERY_ORGANIZATION, _add_dave)
     from tests.cast import cookie_of
@@ -233,10 +233,9 @@ def facts(server: Server, organization: str = "") -> list[Any]:
         wanted = {o.id for o in session.exec(select(Organization)) if o.name == organization or not organization}
         rows: list[Any] = [(o.name, o.retention_days) for o in session.exec(select(Organization)) if o.id in wanted]
         for table in (Membership, Service, Deploy, Invitation):
+            found: list[Any] = list(session.exec(select(table)))
             rows += sorted(
-                (str(r.id), getattr(r, "role", ""), getattr(r, "name", ""))
-                for r in session.exec(select(table))
-                if r.organization_id in wanted
+                (str(r.id), getattr(r, "role", ""), getattr(r, "name", "")) for r in found if r.organization_id in wanted
             )
         return [*rows, len(session.exec(select(LoginSession)).all()) if organization else 0]
 

@@ -16,6 +16,7 @@ from blametrail.ui import live
 from blametrail.ui.guard import action
 from blametrail.ui.parts.browser import CopyButton, When
 from blametrail.ui.parts.deploys import DeployRow, deploy_row, environment_tag, kind_badge
+from blametrail.ui.parts.vars import count
 from blametrail.ui.shell import shell, show_actor
 
 
@@ -77,7 +78,7 @@ class DeployState(rx.State):
 
     async def _refresh(self, actor: Actor) -> None:
         try:
-            wanted = UUID(self.deploy_id)  # type: ignore[attr-defined]
+            wanted = UUID(self.deploy_id)
             found = await database().read(actor.organization_id, find_deploy, wanted)
         except (ValueError, NotFound):
             self.ready, self.missing = True, NO_DEPLOY
@@ -218,7 +219,7 @@ def _commits() -> rx.Component:
     return rx.el.section(
         rx.el.h2("Commits"),
         rx.cond(
-            commits.length() > 0,
+            count(commits) > 0,
             rx.el.ol(rx.foreach(commits, _commit), class_name="commits"),
             rx.el.p("CI sent no list of commits with this deploy.", class_name="muted"),
         ),

@@ -10,6 +10,7 @@ import reflex as rx
 from blametrail.accounts.roles import Actor, Role
 from blametrail.catalog import services
 from blametrail.deploys import find
+from blametrail.deploys.views import environments
 from blametrail.kit.clock import now
 from blametrail.kit.db import ScopedSession, database
 from blametrail.ui import live
@@ -17,6 +18,7 @@ from blametrail.ui.address import Address, read_address
 from blametrail.ui.guard import action
 from blametrail.ui.parts.browser import ScrollMark, When
 from blametrail.ui.parts.deploys import Chip, DeployRow, chips, choices, deploy_row, deploy_table, text_filters
+from blametrail.ui.parts.vars import count
 from blametrail.ui.shell import shell, show_actor
 
 
@@ -147,7 +149,7 @@ def _find(session: ScopedSession, address: Address, cursor: str) -> dict[str, An
         "chosen_services": list(address.services),
         "chosen_environments": list(address.environments),
         "service_names": sorted(names.values(), key=str.lower),
-        "environment_names": find.environments(session),
+        "environment_names": environments(session),
         "timeline_href": f"/{address.query()}",
     }
 
@@ -187,7 +189,7 @@ def page() -> rx.Component:
         rx.cond(
             ~DeploysState.ready,
             rx.el.div(class_name="skeleton table-skeleton", aria_label="Loading"),
-            rx.cond(DeploysState.rows.length() > 0, _list(), _nothing()),
+            rx.cond(count(DeploysState.rows) > 0, _list(), _nothing()),
         ),
         actions=rx.el.a("As a timeline", href=DeploysState.timeline_href, class_name="button"),
     )
@@ -207,7 +209,7 @@ def _list() -> rx.Component:
 def _nothing() -> rx.Component:
     return rx.el.section(
         rx.cond(
-            DeploysState.chips.length() > 0,
+            count(DeploysState.chips) > 0,
             rx.fragment(
                 rx.el.h2("No deploy fits these filters"),
                 rx.el.p("Drop one of the filters above, or clear all of them."),

@@ -23,6 +23,7 @@ from blametrail.ui.pages.services import may_administer
 from blametrail.ui.parts.browser import ApiForm, Confirm, CopyButton, OneTimeSecret, Tabs, When
 from blametrail.ui.parts.deploys import DeployRow, deploy_row, deploy_table, environment_tag
 from blametrail.ui.parts.fields import area, choice, field
+from blametrail.ui.parts.vars import count, has_key
 from blametrail.ui.shell import shell, show_actor
 
 SHOWN_ONCE = "This is shown once. Store it now as the secret BLAMETRAIL_TOKEN of your CI; only its hash is kept here."
@@ -78,7 +79,7 @@ class ServiceState(rx.State):
     @action(Role.VIEWER)
     async def load(self, actor: Actor) -> None:
         await show_actor(self, actor)
-        wanted = str(self.service_id)  # type: ignore[attr-defined]
+        wanted = str(self.service_id)
         live.subscribe(self, actor.organization_id, f"service:{wanted}", f"deliveries:{wanted}", "services")
         self.ready, self.errors = False, {}
         await self._refresh(actor)
@@ -101,14 +102,14 @@ class ServiceState(rx.State):
 
     @rx.event
     @action(Role.ADMIN)
-    async def delete(self, actor: Actor, _typed: str) -> Any:
+    async def delete(self, actor: Actor, confirmation: str) -> Any:
         await database().write(actor.organization_id, services.delete, actor, UUID(self.id))
         await tell(self, f"{self.name} is deleted, with its deploys, token and delivery log.")
         return rx.redirect("/services")
 
     async def _refresh(self, actor: Actor) -> None:
         try:
-            wanted = UUID(str(self.service_id))  # type: ignore[attr-defined]
+            wanted = UUID(str(self.service_id))
             shown = await database().read(actor.organization_id, _load, wanted)
         except (ValueError, NotFound):
             self.ready, self.missing = True, NO_SERVICE
@@ -323,7 +324,7 @@ def _deliveries() -> rx.Component:
             "Every request of the last 30 days that carried this service's token, and what became of it.", class_name="muted"
         ),
         rx.cond(
-            ServiceState.deliveries.length() > 0,
+            count(ServiceState.deliveries) > 0,
             rx.el.ol(rx.foreach(ServiceState.deliveries, _delivery_row), class_name="deliveries"),
             rx.el.p("Nothing has come in yet.", class_name="muted"),
         ),
@@ -390,7 +391,7 @@ def _fields(others: Any, *, editing: bool) -> rx.Component:
 
     def wrong(name: str) -> rx.Component:
         return (
-            rx.cond(s.errors.contains(name), rx.el.span(s.errors[name], class_name="field-error", role="alert"))
+            rx.cond(has_key(s.errors, name), rx.el.span(s.errors[name], class_name="field-error", role="alert"))
             if editing
             else rx.fragment()
         )
@@ -433,7 +434,7 @@ def _fields(others: Any, *, editing: bool) -> rx.Component:
         ),
         wrong("repositories"),
         rx.cond(
-            others.length() > 0,
+            count(others) > 0,
             rx.el.fieldset(
                 rx.el.legend("Depends on"),
                 rx.foreach(

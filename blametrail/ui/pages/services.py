@@ -14,6 +14,7 @@ from blametrail.ui import live
 from blametrail.ui.guard import action
 from blametrail.ui.parts.browser import When
 from blametrail.ui.parts.deploys import environment_tag
+from blametrail.ui.parts.vars import count
 from blametrail.ui.shell import ShellState, shell, show_actor
 
 
@@ -79,7 +80,7 @@ def page() -> rx.Component:
             ~ServicesState.ready,
             rx.el.div(class_name="skeleton table-skeleton", aria_label="Loading"),
             rx.cond(
-                ServicesState.rows.length() > 0,
+                count(ServicesState.rows) > 0,
                 rx.el.ul(rx.foreach(ServicesState.rows, _row), class_name="service-list"),
                 rx.el.section(
                     rx.el.h2("No services yet"),

@@ -17,6 +17,7 @@ from blametrail.ui.guard import action, tell
 from blametrail.ui.pages.services import may_administer
 from blametrail.ui.parts.browser import ApiForm, Confirm, OneTimeSecret, When
 from blametrail.ui.parts.fields import choice, field
+from blametrail.ui.parts.vars import has_key
 from blametrail.ui.shell import ShellState, shell, show_actor
 
 INVITABLE = [Role.RESPONDER.value, Role.VIEWER.value, Role.ADMIN.value]
@@ -84,13 +85,13 @@ class SettingsState(rx.State):
 
     @rx.event
     @action(Role.ADMIN)
-    async def remove(self, actor: Actor, member_id: str, _typed: str) -> None:
+    async def remove(self, actor: Actor, member_id: str, confirmation: str) -> None:
         await database().write(actor.organization_id, members.remove, actor, UUID(member_id))
         await tell(self, "Removed. Open tabs of that person stop working at once.")
 
     @rx.event
     @action(Role.VIEWER)
-    async def leave(self, actor: Actor, member_id: str, _typed: str) -> Any:
+    async def leave(self, actor: Actor, member_id: str, confirmation: str) -> Any:
         """Everybody may leave, but the owner."""
         await database().write(actor.organization_id, members.remove, actor, UUID(member_id))
         return rx.redirect("/login")
@@ -103,7 +104,7 @@ class SettingsState(rx.State):
 
     @rx.event
     @action(Role.OWNER)
-    async def transfer(self, actor: Actor, member_id: str, _typed: str) -> None:
+    async def transfer(self, actor: Actor, member_id: str, confirmation: str) -> None:
         await database().write(actor.organization_id, organizations.transfer, actor, UUID(member_id))
         await tell(self, "The ownership is transferred. You are an admin now.")
         await show_actor(self, actor)
@@ -273,7 +274,7 @@ def _general() -> rx.Component:
     s = SettingsState
 
     def wrong(name: str) -> rx.Component:
-        return rx.cond(s.errors.contains(name), rx.el.span(s.errors[name], class_name="field-error", role="alert"))
+        return rx.cond(has_key(s.errors, name), rx.el.span(s.errors[name], class_name="field-error", role="alert"))
 
     return rx.cond(
         may_administer(),

@@ -11,7 +11,9 @@ import reflex as rx
 from blametrail.accounts.roles import Actor, Role
 from blametrail.catalog import services
 from blametrail.deploys import find
-from blametrail.deploys.timeline import GroupBy, Lane, Mark, Window, timeline
+from blametrail.deploys.slices import GroupBy
+from blametrail.deploys.timeline import Lane, Mark, Window, timeline
+from blametrail.deploys.views import environments
 from blametrail.kit.clock import now, to_micros
 from blametrail.kit.db import ScopedSession, database
 from blametrail.ui import live
@@ -19,6 +21,7 @@ from blametrail.ui.address import PRESETS, Address, read_address
 from blametrail.ui.guard import action
 from blametrail.ui.parts.browser import RangeFields, Timeline, TimelineTools, When
 from blametrail.ui.parts.deploys import Chip, DeployRow, chips, choices, deploy_row, deploy_table, text_filters
+from blametrail.ui.parts.vars import count
 from blametrail.ui.shell import shell, show_actor
 
 LISTED = 25
@@ -159,7 +162,7 @@ def _load(session: ScopedSession, address: Address, window: Window) -> dict[str,
         "chosen_services": list(address.services),
         "chosen_environments": list(address.environments),
         "service_names": sorted(names.values(), key=str.lower),
-        "environment_names": find.environments(session),
+        "environment_names": environments(session),
         "rows": [deploy_row(d) for d in listed.deploys],
         "newest_at": newest.isoformat() if newest else "",
         "list_href": f"/deploys{fixed.query()}",
@@ -181,10 +184,11 @@ def _mark(mark: Mark) -> dict[str, Any]:
         "e": _ms(mark.end),
         "n": mark.count,
         "r": mark.rollbacks,
-        "id": mark.deploy_id,
+        "id": "",
     }
     if d := mark.deploy:
         shown |= {
+            "id": d.id,
             "kind": d.kind,
             "service": d.service,
             "environment": d.environment,
@@ -206,7 +210,7 @@ def page() -> rx.Component:
         rx.cond(
             ~TimelineState.ready,
             rx.el.div(class_name="skeleton timeline-skeleton", aria_label="Loading"),
-            rx.cond(TimelineState.service_names.length() == 0, _no_service(), _timeline()),
+            rx.cond(count(TimelineState.service_names) == 0, _no_service(), _timeline()),
         ),
         actions=_tools(),
     )
@@ -270,7 +274,7 @@ def _timeline() -> rx.Component:
         ),
         chips(TimelineState.chips, TimelineState.drop, TimelineState.clear),
         rx.cond(
-            (TimelineState.count == 0) & (TimelineState.newest_at == "") & (TimelineState.chips.length() == 0),
+            (TimelineState.count == 0) & (TimelineState.newest_at == "") & (count(TimelineState.chips) == 0),
             _listening(),
             rx.fragment(
                 Timeline.create(
@@ -312,7 +316,7 @@ def _nothing_here() -> rx.Component:
     return rx.el.section(
         rx.el.h2("No deploys in this window"),
         rx.cond(
-            TimelineState.chips.length() > 0,
+            count(TimelineState.chips) > 0,
             rx.el.p(
                 "Filters are in force: ",
                 rx.foreach(TimelineState.chips, lambda c: rx.el.span(c["label"], ". ")),

@@ -8,6 +8,7 @@ import reflex as rx
 
 from blametrail.deploys.views import DeployView
 from blametrail.ui.parts.browser import When
+from blametrail.ui.parts.vars import count
 
 
 class DeployRow(TypedDict):
@@ -98,7 +99,7 @@ def _table_row(d: rx.Var[DeployRow]) -> rx.Component:
 def chips(items: rx.Var[list[Chip]], drop: Any, clear: Any) -> rx.Component:
     """The filters in force, each removable."""
     return rx.cond(
-        items.length() > 0,
+        count(items) > 0,
         rx.el.div(
             rx.foreach(
                 items,
