@@ -24,8 +24,11 @@ check: .venv/dev  ## Lint, types, which way imports run, migrations complete
 bench: .venv/dev pages  ## Measure speed, memory and size
 	python -m tests.bench
 
-demo: pages  ## A server with two weeks of deploys made from a git repository: make demo REPOSITORY=path
-	@./integrations/demo "$(or $(REPOSITORY),.)"
+demo: pages  ## A server with deploys made from a git repository: make demo REPOSITORY=path
+	@export BLAMETRAIL_DATA_DIR="$${BLAMETRAIL_DATA_DIR:-data/demo}" BLAMETRAIL_INGEST_RATE_LIMIT=100000/minute; \
+	blametrail serve & server=$$!; trap "kill $$server" EXIT; \
+	until python -c "import httpx; httpx.get('http://127.0.0.1:$${BLAMETRAIL_PORT:-8000}/livez')" 2>/dev/null; do kill -0 $$server || exit 1; sleep 0.3; done; \
+	blametrail demo "$(or $(REPOSITORY),.)" && wait $$server
 
 dist: .venv/dev pages  ## A wheel with the compiled pages, which needs no Node to run
 	python -m blametrail.frontend pack
@@ -51,9 +54,10 @@ clean:
 	@pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 
-.venv/dev: .venv/installed requirements-dev.txt
+.venv/dev: .venv/installed requirements-dev.txt $(BUN)/bun
 	@echo "Installing packages for tests…"
 	@pip install -q --require-hashes -r requirements-dev.txt
+	@npm install --silent --no-fund --no-audit --ignore-scripts --prefix .tools axe-core@4.10.3
 	@touch $@
 
 # Bun compiles the pages. It comes from npm; where there is no npm, from the one in PyPI's Node.

@@ -12,6 +12,8 @@ from typing import Any
 from blametrail import frontend
 from blametrail.settings import settings
 
+SECONDS_TO_STOP = 10.0
+
 
 def serve() -> None:
     """Migrate, then serve until told to stop; exits with words when something is missing."""
@@ -52,6 +54,14 @@ def _application() -> Callable[..., Any]:
     return Edge(app(), project / ".web/build/client", settings().over_tls)
 
 
+def _leave() -> None:
+    """A browser that does not close its socket must not keep us: what was accepted is finished, then go."""
+    from blametrail.kit.db import database
+
+    database().close()
+    os._exit(0)
+
+
 async def _serve(application: Callable[..., Any]) -> None:
     from granian.constants import Interfaces
     from granian.http import HTTP1Settings
@@ -67,7 +77,12 @@ async def _serve(application: Callable[..., Any]) -> None:
         log_level="warning",
     )
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.stop()
+        loop.call_later(SECONDS_TO_STOP, _leave)
+
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, server.stop)
+        loop.add_signal_handler(name, stop)
     print(f"BlameTrail is at {settings().base_url}", flush=True)
     await server.serve()

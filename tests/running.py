@@ -83,9 +83,21 @@ class Server:
         """The first organization and its owner, by the command line."""
         self.run("init", "--email", email, "--organization", organization, typed=PASSWORD + "\n")
 
-    def service(self, name: str, environment: str = "production", *more: str) -> dict[str, Any]:
+    def service(self, name: str, environment: str = "production", *more: str, organization: str = "Acme") -> dict[str, Any]:
         """A service by the command line: `id`, `name`, `deploy_token`."""
-        told = self.run("service", "create", name, "--environment", environment, "--type", "web", "--json", *more)
+        told = self.run(
+            "service",
+            "create",
+            name,
+            "--environment",
+            environment,
+            "--type",
+            "web",
+            "--json",
+            "--organization",
+            organization,
+            *more,
+        )
         made: dict[str, Any] = json.loads(told.stdout)
         return made
 

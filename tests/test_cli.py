@@ -16,8 +16,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlmodel import select
 
 from blametrail import deploy_client
+from blametrail.accounts.tables import Organization
 from blametrail.deploys.find import DeployDetail, find_deploy
 from blametrail.kit.db import EVERY_ORGANIZATION, Database
 from blametrail.settings import Settings
@@ -78,7 +80,8 @@ def stored(server: Server, deploy_id: str) -> DeployDetail:
     settings = Settings(data_dir=server.data_dir, database_url=server.settings.get("BLAMETRAIL_DATABASE_URL", ""))
     database = Database(settings.sqlalchemy_url)
     try:
-        return database.read_now(EVERY_ORGANIZATION, find_deploy, UUID(deploy_id))
+        organization_id = database.read_now(EVERY_ORGANIZATION, lambda s: s.exec(select(Organization.id)).one())
+        return database.read_now(organization_id, find_deploy, UUID(deploy_id))
     finally:
         database.close()
 

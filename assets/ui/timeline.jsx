@@ -23,7 +23,7 @@ function ticks(from, to, width) {
     const text = step >= DAY || midnight
       ? date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })
       : date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-    found.push({ at, text, strong: midnight && step < DAY });
+    if ((at - from) / (to - from) > 0.02) found.push({ at, text, strong: midnight && step < DAY });
   }
   return found;
 }

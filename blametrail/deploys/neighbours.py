@@ -30,11 +30,6 @@ class Place:
     service_id: UUID
     environment: str
 
-    @property
-    def order(self) -> tuple[datetime, str, str]:
-        """Sorts as the database does, where ids are compared as text."""
-        return (self.deployed_at, self.commit_sha, self.id.hex)
-
 
 def place_of(row: Deploy) -> Place:
     return Place(row.id, row.commit_sha, row.deployed_at, row.service_id, row.environment)

@@ -49,7 +49,7 @@ def record_deploy(
     values = _values(holder, report, key, received_at)
     place = Place(*(values[name] for name in ("id", "commit_sha", "deployed_at", "service_id", "environment")))
     newest = neighbours.newest(session, place)
-    is_late = newest is not None and newest.order > place.order
+    is_late = newest is not None and newest.deployed_at >= place.deployed_at
     before = neighbours.before(session, place) if is_late else newest
     lineage = _lineage(session, place, before)
     try:

@@ -106,7 +106,10 @@ class OneSessionOnly(Middleware):
     async def preprocess(self, app: Any, state: Any, event: Any) -> None:
         from blametrail.ui.shell import ShellState
 
-        owner = hashlib.sha256(_cookie(event.router_data.get("headers", {}).get("cookie", "")).encode()).hexdigest()
+        headers = event.router_data.get("headers")
+        if headers is None:
+            return  # an event that a handler of ours queued; those of a browser always carry its headers
+        owner = hashlib.sha256(_cookie(headers.get("cookie", "")).encode()).hexdigest()
         shell = await state.get_state(ShellState)
         if shell._owner not in {"", owner}:
             while state.parent_state is not None:

@@ -96,7 +96,7 @@ def _shown(found: DeployDetail) -> Shown:
         description=found.description,
         url=found.url,
         from_sha=short(found.from_sha),
-        from_note="as CI said" if found.from_is_stated else "the deploy before",
+        from_note="as CI said it" if found.from_is_stated else "from the deploy before",
         compare_url=found.compare_url,
         commit_url=found.commit_url,
         received_at=found.received_at.isoformat(),
@@ -191,7 +191,7 @@ def _facts() -> rx.Component:
                 CopyButton.create(text=shown["full_sha"], label="Copy"),
                 rx.cond(
                     shown["from_sha"] != "",
-                    rx.el.small(" from ", shown["from_note"], class_name="muted"),
+                    rx.el.small(" ", shown["from_note"], class_name="muted"),
                     rx.el.small(" nothing was live before", class_name="muted"),
                 ),
             ),

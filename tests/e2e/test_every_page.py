@@ -1,0 +1,190 @@
+"""What holds for every page: accessible, safe with hostile text, usable at 360 px, by keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.cast import cookie_of
+from tests.e2e.conftest import Stage
+from tests.running import ROOT
+
+AXE = ROOT / ".tools/node_modules/axe-core/axe.min.js"
+TRAP = "window.pwned=1"
+HOSTILE = [
+    f"<script>{TRAP}</script>",
+    f'"><img src=x onerror="{TRAP}">',
+    f"<iframe srcdoc='<script>parent.{TRAP}</script>'></iframe>",
+    f"javascript:{TRAP}",
+    f"[x](javascript:{TRAP})",
+    f"{{{{constructor.constructor('{TRAP}')()}}}}",
+    f"<svg/onload={TRAP}>",
+    "\u202egnp.exe",
+    "a" * 3000,
+    "${7*7}`{{7*7}}`<%= 7*7 %>",
+    "</textarea></title></style><script>" + TRAP + "</script>",
+    "🙂" * 200,
+]
+
+
+@pytest.fixture(scope="module")
+def hostile(stage: Stage) -> Iterator[dict[str, str]]:
+    """Addresses of every page, with hostile text in each place that comes from outside."""
+    service = stage.server.service("hostile")
+    deploy = ""
+    for number, text in enumerate(HOSTILE):
+        body = dict.fromkeys(("commit_message", "branch", "deployed_by", "version", "description"), text)
+        body |= {"commit_sha": text[:255], "environment": text[:60], "url": f"javascript:{TRAP}"}
+        commits = [{"sha": text[:255], "message": text + "\n\n" + text, "author": text}]
+        answer = stage.server.post(service["deploy_token"], {**body, "commits": commits}, key=str(number))
+        assert answer.status_code == 200, answer.text
+        deploy = answer.json()["deploy_id"]
+    stage.server.post(service["deploy_token"], {"commit_sha": 1, "commit_message": HOSTILE[0]})
+    yield {
+        "timeline": "/",
+        "by environment": "/?group=environment",
+        "empty": "/?q=" + "x" * 50,
+        "deploys": "/deploys",
+        "deploy": f"/deploys/{deploy}",
+        "services": "/services",
+        "service": f"/services/{service['id']}",
+        "new service": "/services/new",
+        "settings": "/settings",
+        "account": "/account",
+        "missing deploy": "/deploys/00000000-0000-0000-0000-000000000000",
+    }
+
+
+PAGES = (
+    "timeline", "by environment", "empty", "deploys", "deploy", "services", "service", "new service", "settings",
+    "account", "missing deploy",
+)  # fmt: skip
+
+
+def opened(stage: Stage, path: str, **options: object) -> Page:
+    page = stage.page(path=path, **options)
+    page.locator(".skeleton").wait_for(state="detached")
+    page.wait_for_timeout(300)
+    return page
+
+
+def faults(page: Page) -> list[str]:
+    """Serious and critical findings of axe."""
+    found: dict[str, Any] = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{v['id']}: {[n['html'][:150] for n in v['nodes'][:3]]}"
+        for v in found["violations"]
+        if v["impact"] in {"serious", "critical"}
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_it_is_accessible(stage: Stage, hostile: dict[str, str], name: str, scheme: str) -> None:
+    page = opened(stage, hostile[name], color_scheme=scheme, bypass_csp=True)
+    page.add_script_tag(path=str(AXE))
+    assert faults(page) == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("path", ["/login", "/join", "/no/such/page"])
+def test_its_doors_are_accessible(stage: Stage, path: str) -> None:
+    page = stage.page("nobody", path=path, bypass_csp=True)
+    page.add_script_tag(path=str(AXE))
+    assert faults(page) == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_it_runs_no_hostile_text(stage: Stage, hostile: dict[str, str], name: str) -> None:
+    page = opened(stage, hostile[name])
+    for details in page.locator("main details").all()[:20]:
+        details.evaluate("d => d.open = true")
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.pwned") is None
+    assert page.locator("main iframe, main img, main script, main a[href^='javascript:'], main a[href^='data:']").count() == 0
+    assert page.faults == []  # type: ignore[attr-defined]
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_it_fits_a_phone(stage: Stage, hostile: dict[str, str], name: str) -> None:
+    page = opened(stage, hostile[name], viewport={"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.context.close()
+
+
+def test_it_goes_anywhere_by_keyboard(stage: Stage) -> None:
+    page = opened(stage, "/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("g")
+    page.keyboard.press("s")
+    expect(page.get_by_role("heading", name="Services", exact=True)).to_be_visible()
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox").fill("c0ffee")
+    option = page.get_by_role("option").filter(has_text="canary-of-acme message")
+    expect(option).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="canary-of-acme message")).to_be_visible()
+    page.keyboard.press("?")
+    expect(page.get_by_role("heading", name="Keyboard shortcuts")).to_be_visible()
+    page.context.close()
+
+
+def test_it_remembers_the_theme(stage: Stage) -> None:
+    page = opened(stage, "/", color_scheme="light")
+    page.locator(".person-menu summary").click()
+    page.get_by_label("Theme").select_option("dark")
+    expect(page.locator("html")).to_have_class("dark")
+    page.reload()
+    expect(page.locator("html")).to_have_class("dark")
+    page.context.close()
+
+
+def test_it_shows_viewers_no_admin_controls(stage: Stage) -> None:
+    page = stage.page("vera", path=f"/services/{stage.cast.service_id}")
+    expect(page.get_by_role("heading", name="Latest deploys")).to_be_visible()
+    expect(page.get_by_text("Rotate the token")).to_have_count(0)
+    expect(page.get_by_role("button", name="Delete service")).to_have_count(0)
+    page.context.close()
+
+
+def test_it_invites_and_removes(stage: Stage) -> None:
+    alice = opened(stage, "/settings")
+    alice.get_by_label("E-mail").fill("erin@example.com")
+    alice.get_by_role("button", name="Invite").click()
+    link = alice.get_by_test_id("secret").inner_text()
+    erin = stage.page("nobody", path=link.replace("http://127.0.0.1:8000", ""))
+    expect(erin.get_by_text("You are invited to")).to_contain_text("erin@example.com")
+    erin.get_by_label("Your name").fill("Erin")
+    erin.get_by_label("Password").fill("erin has a password")
+    erin.get_by_role("button", name="Join").click()
+    expect(erin.get_by_role("heading", name="Timeline")).to_be_visible()
+    row = alice.locator(".people li", has_text="erin@example.com")
+    row.get_by_role("button", name="Remove", exact=True).click()
+    row.locator("dialog").get_by_role("button", name="Remove").click()
+    expect(alice.locator(".people li", has_text="erin@example.com")).to_have_count(0)
+    erin.get_by_role("button", name="7 d").click()
+    erin.wait_for_url("**/login**")
+    again = stage.page("nobody", path=link.removeprefix(stage.server.url))
+    expect(again.get_by_text("This invitation has been used")).to_be_visible()
+    for page in (alice, erin, again):
+        page.context.close()
+
+
+def test_it_ends_a_session_from_the_account_page(stage: Stage) -> None:
+    cookie_of(stage.server, "bob@example.com")
+    page = stage.page("bob", path="/account")
+    others = page.get_by_role("button", name="End", exact=True)
+    expect(others.first).to_be_visible()
+    count = others.count()
+    others.first.click()
+    expect(page.get_by_text("That session has ended.")).to_be_visible()
+    expect(others).to_have_count(count - 1)
+    page.context.close()
