@@ -64,7 +64,7 @@ PAGES = (
 )  # fmt: skip
 
 
-def opened(stage: Stage, path: str, **options: object) -> Page:
+def opened(stage: Stage, path: str, **options: Any) -> Page:
     page = stage.page(path=path, **options)
     page.locator(".skeleton").wait_for(state="detached")
     page.wait_for_timeout(300)

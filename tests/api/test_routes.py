@@ -1,0 +1,106 @@
+"""Every route outside the ingest API: listed, authorized, in the API's shape, with its headers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from starlette.routing import Route
+
+from blametrail.api.app import api
+from tests.cast import Cast, cast
+from tests.running import Server, running
+
+# What each form does when somebody without the right sends it: (who, fields) → status. A new route needs a line.
+FORMS: dict[str, tuple[str, dict[str, str], int]] = {
+    "/form/setup": ("nobody", {"organization": "x", "email": "x@example.com", "password": "long enough words"}, 409),
+    "/form/login": ("nobody", {"email": "alice@example.com", "password": "wrong words"}, 401),
+    "/form/logout": ("nobody", {}, 200),
+    "/form/invitation": ("nobody", {"token": "inv_wrong"}, 404),
+    "/form/join": ("nobody", {"token": "inv_wrong", "password": "long enough words"}, 404),
+    "/form/password": ("nobody", {"current_password": "x", "new_password": "y"}, 401),
+    "/form/service": ("bob", {"name": "x", "environment": "production", "type": "web"}, 403),
+    "/form/rotate": ("bob", {}, 403),
+    "/form/invite": ("vera", {"email": "x@example.com", "role": "viewer"}, 403),
+}
+OPEN = {"/livez", "/readyz", "/api/ingest/deploy", "/api/ingest/deploy/test", "/api/{rest:path}", "/form/{rest:path}"}
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Cast]]:
+    with running(tmp_path_factory.mktemp("routes") / "data") as server:
+        server.found()
+        yield server, cast(server)
+
+
+def test_it_has_a_case_for_every_route() -> None:
+    assert {route.path for route in api.routes if isinstance(route, Route)} == set(FORMS) | OPEN
+
+
+@pytest.mark.parametrize("path", sorted(FORMS))
+def test_it_refuses_who_may_not(stage: tuple[Server, Cast], path: str) -> None:
+    server, c = stage
+    who, fields, status = FORMS[path]
+    headers = {"Origin": server.url, "Cookie": c.cookies[who]}
+    answer = httpx.post(
+        server.url + path, json=fields | ({"service_id": c.service_id} if path == "/form/rotate" else {}), headers=headers
+    )
+    assert answer.status_code == status, answer.text
+    assert answer.headers["x-request-id"] and answer.headers["cache-control"] == "no-store"
+
+
+def test_it_rotates_no_token_of_another_organization(stage: tuple[Server, Cast]) -> None:
+    server, c = stage
+    headers = {"Origin": server.url, "Cookie": c.cookies["charlie"]}
+    answer = httpx.post(f"{server.url}/form/rotate", json={"service_id": c.service_id}, headers=headers)
+    assert answer.status_code == 404
+    assert server.post(c.token).status_code == 200
+
+
+@pytest.mark.parametrize("path", sorted(FORMS))
+def test_it_survives_any_form(stage: tuple[Server, Cast], path: str) -> None:
+    server, c = stage
+    headers = {"Origin": server.url, "Cookie": c.cookies["alice"], "Content-Type": "application/json"}
+    if path in {"/form/logout"}:
+        headers["Cookie"] = ""
+    for body in (b"", b"[]", b"null", b"{", b'{"email": 1, "token": [], "service_id": {}}', b"\xff\xfe", b"[" * 50_000):
+        answer = httpx.post(server.url + path, content=body, headers=headers)
+        assert answer.status_code in {200, 400, 401, 404, 409}, (path, body[:20], answer.text)
+
+
+def test_it_answers_unknown_addresses_in_its_own_shape(stage: tuple[Server, Cast]) -> None:
+    server, _ = stage
+    for path in ("/api/nothing", "/form/nothing"):
+        answer = httpx.get(server.url + path)
+        assert answer.status_code == 404 and answer.json()["error"]["code"] == "not_found"
+    assert httpx.get(f"{server.url}/no/such/page").status_code == 404
+
+
+def test_it_says_whether_it_lives_and_is_ready(stage: tuple[Server, Cast]) -> None:
+    server, _ = stage
+    assert httpx.get(f"{server.url}/livez").json() == {"status": "ok"}
+    assert httpx.get(f"{server.url}/readyz").json() == {"status": "ok", "database": "ok"}
+
+
+def test_it_sends_a_strict_policy_with_every_page(stage: tuple[Server, Cast]) -> None:
+    server, _ = stage
+    for path in ("/", "/login/", "/deploys/", "/no/such/page", "/services/x"):
+        answer = httpx.get(server.url + path, follow_redirects=True)
+        policy = answer.headers["content-security-policy"]
+        scripts = next(part for part in policy.split("; ") if part.startswith("script-src"))
+        assert "'unsafe" not in scripts and "*" not in policy and "frame-ancestors 'none'" in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_it_lets_no_other_site_read(stage: tuple[Server, Cast]) -> None:
+    server, _ = stage
+    answer = httpx.get(f"{server.url}/livez", headers={"Origin": "https://evil.example"})
+    assert answer.headers.get("access-control-allow-origin") not in {"*", "https://evil.example"}
+
+
+def test_it_caches_compiled_files_for_long(stage: tuple[Server, Cast]) -> None:
+    server, _ = stage
+    page = httpx.get(f"{server.url}/login/").text
+    asset = page.partition('href="/assets/')[2].partition('"')[0]
+    assert "immutable" in httpx.get(f"{server.url}/assets/{asset}").headers["cache-control"]

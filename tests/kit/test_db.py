@@ -1,0 +1,126 @@
+"""A session sees and writes its organization only, whatever the statement; work is all or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import delete, exists, func, update
+from sqlalchemy import select as sql_select
+from sqlmodel import col, select
+
+from blametrail.accounts import organizations
+from blametrail.accounts.tables import Organization
+from blametrail.catalog import services
+from blametrail.catalog.tables import DeployToken, Service
+from blametrail.kit.db import EVERY_ORGANIZATION, Database, Prepared, ScopedSession
+from blametrail.kit.errors import Conflict
+from blametrail.kit.tokens import KeyRing
+
+KEYS = KeyRing((b"k" * 32,))
+DRAFT = services.ServiceDraft.checked(name="web", environment="production", type="web")
+
+
+@pytest.fixture
+def two(db: Database, alice: UUID) -> tuple[UUID, UUID]:
+    """Two organizations with one service each."""
+    acme = UUID(db.read_now(EVERY_ORGANIZATION, organizations.of_person, alice)[0][0])
+    other = db.write_now(EVERY_ORGANIZATION, organizations.found, alice, "Other")
+    for organization_id in (acme, other):
+        db.write_now(organization_id, services.create, KEYS, DRAFT, "test")
+    return acme, other
+
+
+READS: list[Callable[[ScopedSession], Any]] = [
+    lambda s: len(s.exec(select(Service)).all()),
+    lambda s: len(s.exec(select(Service.id)).all()),
+    lambda s: s.exec(select(func.count()).select_from(Service)).one(),
+    lambda s: len(s.exec(select(Organization.id).join(Service, col(Service.organization_id) == col(Organization.id))).all()),
+    lambda s: len(
+        s.exec(select(Organization.id).where(col(Organization.id).in_(sql_select(col(Service.organization_id))))).all()
+    ),
+    lambda s: len(s.exec(select(Service, DeployToken).join(DeployToken, col(DeployToken.service_id) == col(Service.id))).all()),
+]
+
+
+@pytest.mark.parametrize("read", READS)
+def test_it_reads_one_organization(db: Database, two: tuple[UUID, UUID], read: Callable[[ScopedSession], Any]) -> None:
+    assert [db.read_now(organization_id, read) for organization_id in two] == [1, 1]
+    assert db.read_now(EVERY_ORGANIZATION, read) == 2
+
+
+def test_it_gets_no_row_of_another_by_its_id(db: Database, two: tuple[UUID, UUID]) -> None:
+    acme, other = two
+    foreign = db.read_now(other, lambda s: s.exec(select(Service.id)).one())
+    assert db.read_now(acme, lambda s: s.get(Service, foreign)) is None
+    assert (
+        db.read_now(acme, lambda s: s.execute(select(exists(select(Service.id).where(Service.id == foreign)))).scalar())
+        is False
+    )
+
+
+def test_it_changes_one_organization(db: Database, two: tuple[UUID, UUID]) -> None:
+    acme, other = two
+    changed: Any = db.write_now(acme, lambda s: s.execute(update(Service).values(url="https://x")))
+    assert changed.rowcount == 1
+    assert db.read_now(other, lambda s: s.exec(select(Service.url)).one()) == ""
+    gone: Any = db.write_now(acme, lambda s: s.execute(delete(DeployToken)))
+    assert gone.rowcount == 1
+
+
+def test_it_refuses_to_write_for_another(db: Database, two: tuple[UUID, UUID]) -> None:
+    acme, other = two
+    row: dict[str, Any] = {"name": "x", "environment": "production", "type": "web"}
+    with pytest.raises(PermissionError):
+        db.write_now(acme, lambda s: s.add(Service(organization_id=other, **row)))
+
+    def steal(session: ScopedSession) -> None:
+        mine = session.exec(select(Service)).one()
+        mine.organization_id = other
+        session.add(mine)
+
+    with pytest.raises(PermissionError):
+        db.write_now(acme, steal)
+
+
+def test_it_refuses_to_prepare_an_unfiltered_statement() -> None:
+    with pytest.raises(PermissionError):
+        Prepared(sql_select(col(Service.id)))
+
+
+def test_it_runs_prepared_statements_for_one_organization_only(db: Database, two: tuple[UUID, UUID]) -> None:
+    from sqlalchemy import bindparam
+
+    statement = Prepared(sql_select(col(Service.name)).where(col(Service.organization_id) == bindparam("organization_id")))
+    assert db.read_now(two[0], lambda s: s.run(statement)) == [("web",)]
+    assert db.read_now(two[0], lambda s: s.run(statement, organization_id=two[1])) == [("web",)]
+    assert db.read_now(uuid4(), lambda s: s.run(statement)) == []
+    with pytest.raises(PermissionError):
+        db.read_now(EVERY_ORGANIZATION, lambda s: s.run(statement))
+
+
+async def test_it_keeps_good_work_beside_bad(db: Database, two: tuple[UUID, UUID]) -> None:
+    """Many writes at once share a transaction: one that fails takes none of the others with it."""
+    acme = two[0]
+
+    def add(session: ScopedSession, number: int) -> int:
+        session.add(Service(name=f"s{number}", environment="production", type="web"))
+        session.flush()
+        if number % 7 == 0:
+            raise ValueError(number)
+        return number
+
+    results = await asyncio.gather(*(db.write(acme, add, n) for n in range(40)), return_exceptions=True)
+    bad = [r for r in results if isinstance(r, ValueError)]
+    assert len(bad) == 6
+    stored = set(db.read_now(acme, lambda s: s.exec(select(Service.name)).all()))
+    assert stored == {"web"} | {f"s{r}" for r in results if isinstance(r, int)}
+
+
+def test_it_calls_a_clash_a_conflict(db: Database, two: tuple[UUID, UUID]) -> None:
+    row = Service(name="web", environment="production", type="web")
+    with pytest.raises(Conflict):
+        db.write_now(two[0], lambda s: s.add(row))
