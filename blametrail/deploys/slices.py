@@ -20,7 +20,7 @@ from blametrail.kit.db import ScopedSession
 
 GroupBy = Literal["service", "environment"]
 
-SLICES = 72
+SLICES = 64
 """The window is cut into so many slices, finer than marks can stand."""
 
 _table = Deploy.__table__  # type: ignore[attr-defined]
@@ -54,14 +54,14 @@ def count_slices(
     rollbacks = _rollbacks(session, first, last, width, filters, group_by)
     lane = lane_column(group_by)
     keys = values(column("number", Integer), column("lane", lane.type), name="lanes").data(list(enumerate(lanes))).cte("lanes")
-    numbers = select(literal(0).label("n")).cte("slices", recursive=True)
+    numbers = select(literal(0, BigInteger).label("n")).cte("slices", recursive=True)
     numbers = numbers.union_all(select(numbers.c.n + 1).where(numbers.c.n < SLICES - 1))
-    begin = first + numbers.c.n * width
+    begin = literal(first, BigInteger) + numbers.c.n * literal(width, BigInteger)
     here = (
         _table.c.organization_id == session.scope,
         lane == keys.c.lane,
         _at >= begin,
-        _at < begin + width,
+        _at < begin + literal(width, BigInteger),
         _at <= last,
         *filters.conditions(),
     )
@@ -87,7 +87,7 @@ def _rollbacks(
     session: ScopedSession, first: int, last: int, width: int, filters: Filters, group_by: GroupBy
 ) -> dict[tuple[Any, int], int]:
     """How many rollbacks each lane has in each slice; there are few, and an index of their own finds them."""
-    lane, number = lane_column(group_by), ((_at - first) // width).label("n")
+    lane, number = lane_column(group_by), ((_at - literal(first, BigInteger)) // literal(width, BigInteger)).label("n")
     rows = session.connection().execute(
         select(lane, number, func.count())
         .where(
