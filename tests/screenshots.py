@@ -36,7 +36,7 @@ def fill(server: Server) -> dict[str, str]:
     made = {name: server.service(name, "production", "--owner-team", team, "--repository", f"acme/{name}") for name, team in
             (("checkout", "Payments"), ("search", "Discovery"), ("mailer", "Growth"))}  # fmt: skip
     last = ""
-    for name, service in made.items():
+    for _name, service in made.items():
         at, number, live = end - timedelta(days=9), 0, ""
         while (at := at + timedelta(hours=dice.expovariate(1 / 9))) < end - timedelta(minutes=5):
             number += 1
