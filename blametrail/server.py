@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import uvloop
+
 from blametrail import frontend
 from blametrail.settings import settings
 
@@ -29,7 +31,8 @@ def serve() -> None:
     if not frontend.is_built():
         sys.exit("blametrail: the pages are not compiled. Run `make run`, or `python -m blametrail.frontend` in a checkout.")
     migrate()
-    asyncio.run(_serve(_application()))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(_application()))
 
 
 def _application() -> Callable[..., Any]:

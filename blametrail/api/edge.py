@@ -7,18 +7,18 @@ import hashlib
 import re
 from pathlib import Path
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _INLINE_SCRIPT = re.compile(r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
 
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-}
+_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+]
+_POLICY = b"content-security-policy"
 
 
 class Edge:
@@ -26,8 +26,9 @@ class Edge:
 
     def __init__(self, app: ASGIApp, pages: Path, over_tls: bool) -> None:
         self._app = app
-        self._policy = content_policy(pages)
-        self._over_tls = over_tls
+        common = [*_HEADERS, *([(b"strict-transport-security", b"max-age=31536000")] if over_tls else [])]
+        self._for_data = [*common, (_POLICY, b"default-src 'none'")]
+        self._for_pages = [*common, (_POLICY, content_policy(pages).encode())]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -36,23 +37,18 @@ class Edge:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._add_headers(scope["path"], MutableHeaders(scope=message))
+                message["headers"] = [*message["headers"], *self._more(scope["path"], dict(message["headers"]))]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
-    def _add_headers(self, path: str, headers: MutableHeaders) -> None:
-        for name, value in _HEADERS.items():
-            headers.setdefault(name, value)
+    def _more(self, path: str, sent: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
         # A page that is not modified has no content type, and its headers replace those of the cached one.
-        is_data = headers.get("content-type", "").startswith("application/json")
-        headers.setdefault("Content-Security-Policy", "default-src 'none'" if is_data else self._policy)
-        if self._over_tls:
-            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-        if path.startswith("/assets/"):
-            headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        else:
-            headers.setdefault("Cache-Control", "no-cache")
+        more = self._for_data if sent.get(b"content-type") == b"application/json" else self._for_pages
+        if b"cache-control" in sent:
+            return more
+        lasting = b"public, max-age=31536000, immutable" if path.startswith("/assets/") else b"no-cache"
+        return [*more, (b"cache-control", lasting)]
 
 
 def content_policy(pages: Path) -> str:
