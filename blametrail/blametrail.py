@@ -1,4 +1,4 @@
-"""The application put together: pages, API, what runs beside them."""
+"""The pages put together, and what runs beside them; `server.py` puts the API in front."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from datetime import timedelta
 import reflex as rx
 from reflex.app import default_error_boundary
 
-from blametrail.api.app import api
 from blametrail.deploys.delivery_log import forget_old_deliveries
 from blametrail.kit.db import EVERY_ORGANIZATION, database
 from blametrail.kit.live import hub
@@ -34,7 +33,6 @@ async def beside_the_pages() -> AsyncIterator[None]:
 
 
 app = rx.App(
-    api_transformer=api,
     stylesheets=["/blametrail.css"],
     app_wraps={(55, "ErrorBoundary"): lambda stateful: default_error_boundary()},
     toaster=None,

@@ -51,10 +51,11 @@ def _application() -> Callable[..., Any]:
     }
     os.chdir(project)  # Reflex looks for rxconfig.py in the working directory only
     sys.path.insert(0, str(project))
+    from blametrail.api.app import api
     from blametrail.api.edge import Edge
     from blametrail.blametrail import app
 
-    return Edge(app(), project / ".web/build/client", settings().over_tls)
+    return Edge(api, app(), project / ".web/build/client", settings().over_tls)
 
 
 def _leave() -> None:

@@ -1,4 +1,4 @@
-"""All routes of the API as one application, which the pages are mounted into."""
+"""All routes of the API as one application."""
 
 from __future__ import annotations
 

@@ -21,26 +21,30 @@ _HEADERS = [
 _POLICY = b"content-security-policy"
 
 
-class Edge:
-    """ASGI wrapper around the whole application."""
+_API = ("/api/", "/form/", "/livez", "/readyz")
 
-    def __init__(self, app: ASGIApp, pages: Path, over_tls: bool) -> None:
-        self._app = app
+
+class Edge:
+    """The outermost ASGI application: the API goes to its routes, all else to the pages' framework."""
+
+    def __init__(self, api: ASGIApp, framework: ASGIApp, pages: Path, over_tls: bool) -> None:
+        self._api, self._framework = api, framework
         common = [*_HEADERS, *([(b"strict-transport-security", b"max-age=31536000")] if over_tls else [])]
         self._for_data = [*common, (_POLICY, b"default-src 'none'")]
         self._for_pages = [*common, (_POLICY, content_policy(pages).encode())]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._framework(scope, receive, send)
             return
+        app = self._api if scope["path"].startswith(_API) else self._framework
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *self._more(scope["path"], dict(message["headers"]))]
             await send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        await app(scope, receive, send_with_headers)
 
     def _more(self, path: str, sent: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
         # A page that is not modified has no content type, and its headers replace those of the cached one.
