@@ -1,5 +1,5 @@
 // Small things that only a browser can do: its clock and zone, its clipboard, its theme, its scrolling.
-import { useContext, useEffect, useId, useRef, useState } from "react";
+import { memo, useContext, useEffect, useId, useRef, useState } from "react";
 import { ColorModeContext } from "$/utils/context-registry";
 
 const clock = { listeners: new Set(), timer: null };
@@ -13,23 +13,28 @@ const useTick = () => {
   }, []);
 };
 
+// Formatters are made once: making one costs more than all else that a row does.
 const UNITS = [["year", 31536e6], ["month", 2592e6], ["week", 6048e5], ["day", 864e5], ["hour", 36e5], ["minute", 6e4]];
+const AGO = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
+const TIME = { hour: "2-digit", minute: "2-digit" }, DATE = { day: "numeric", month: "short" };
+const IN_DAY = new Intl.DateTimeFormat("en-GB", TIME);
+const IN_YEAR = new Intl.DateTimeFormat("en-GB", { ...DATE, ...TIME });
+const WHENEVER = new Intl.DateTimeFormat("en-GB", { ...DATE, year: "numeric", ...TIME });
+const ZONE = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
+
 const relative = (at, now) => {
   const apart = at - now;
   const [unit, length] = UNITS.find(([, l]) => Math.abs(apart) >= l) ?? [];
   if (!unit) return Math.abs(apart) < 2e4 ? "just now" : `${Math.round(Math.abs(apart) / 1000)} s ${apart < 0 ? "ago" : "ahead"}`;
-  return new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" }).format(Math.trunc(apart / length), unit);
+  return AGO.format(Math.trunc(apart / length), unit);
 };
-const absolute = (date) => {
-  const sameDay = date.toDateString() === new Date().toDateString();
-  const sameYear = date.getFullYear() === new Date().getFullYear();
-  const day = sameDay ? {} : { day: "numeric", month: "short", ...(sameYear ? {} : { year: "numeric" }) };
-  return new Intl.DateTimeFormat("en-GB", { ...day, hour: "2-digit", minute: "2-digit" }).format(date);
+const absolute = (date, now = new Date()) => {
+  const sameDay = date.toDateString() === now.toDateString();
+  return (sameDay ? IN_DAY : date.getFullYear() === now.getFullYear() ? IN_YEAR : WHENEVER).format(date);
 };
-const zone = (date) =>
-  new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(date).find((p) => p.type === "timeZoneName").value;
+const zone = (date) => ZONE.formatToParts(date).find((p) => p.type === "timeZoneName").value;
 
-export function When({ at, short }) {
+export const When = memo(function When({ at, short }) {
   useTick();
   const [mounted, setMounted] = useState(false);
   useEffect(() => setMounted(true), []);
@@ -42,7 +47,7 @@ export function When({ at, short }) {
       {!short && <span className="when-absolute">{` · ${absolute(date)} ${zone(date)}`}</span>}
     </time>
   );
-}
+});
 
 export function CopyButton({ text, label }) {
   const [done, setDone] = useState(false);

@@ -1,5 +1,5 @@
 // The timeline: pan and zoom at the speed of the hand; Python decides what stands on it.
-import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { Link } from "react-router";
 import { When } from "$/public/ui/pieces.jsx";
 
@@ -12,6 +12,8 @@ const clampWindow = ([from, to]) => {
   const middle = (from + to) / 2;
   return [Math.round(middle - length / 2), Math.round(middle + length / 2)];
 };
+const DAY_TEXT = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+const TIME_TEXT = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 
 function ticks(from, to, width) {
   const step = STEPS.find((s) => (to - from) / s <= Math.max(2, width / 90)) ?? STEPS.at(-1);
@@ -20,9 +22,7 @@ function ticks(from, to, width) {
   for (let at = Math.ceil((from - zone) / step) * step + zone; at < to; at += step) {
     const date = new Date(at);
     const midnight = date.getHours() === 0 && date.getMinutes() === 0;
-    const text = step >= DAY || midnight
-      ? date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })
-      : date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+    const text = (step >= DAY || midnight ? DAY_TEXT : TIME_TEXT).format(date);
     if ((at - from) / (to - from) > 0.02) found.push({ at, text, strong: midnight && step < DAY });
   }
   return found;
@@ -170,6 +170,7 @@ export function Timeline({ lanes, start, end, live, onWindow, onLane, laneNoun }
   };
 
   const [from, to] = view, length = to - from;
+  const axis = useMemo(() => ticks(from, to, width), [from, to, width]);
   const place = (at) => ((at - from) / length) * 100;
   const show = (mark) => (event) => {
     const box = chart.current.getBoundingClientRect(), spot = event.currentTarget.getBoundingClientRect();
@@ -184,7 +185,7 @@ export function Timeline({ lanes, start, end, live, onWindow, onLane, laneNoun }
       aria-label="Timeline of deploys. Arrow keys pan, plus and minus zoom, Tab goes to the deploys." data-start={from} data-end={to}>
       {behind && <button type="button" className="tl-behind pill" onClick={take}>Go to now</button>}
       <div className="tl-axis" aria-hidden="true">
-        {ticks(from, to, width).map((t) => (
+        {axis.map((t) => (
           <span key={t.at} className={t.strong ? "strong" : ""} style={{ left: `${place(t.at)}%` }}>{t.text}</span>
         ))}
       </div>
@@ -197,7 +198,7 @@ export function Timeline({ lanes, start, end, live, onWindow, onLane, laneNoun }
           ))}
         </div>
         <div className="tl-track" ref={track} onPointerDown={drag}>
-          {ticks(from, to, width).map((t) => <i key={t.at} className={`tl-grid ${t.strong ? "strong" : ""}`} style={{ left: `${place(t.at)}%` }} />)}
+          {axis.map((t) => <i key={t.at} className={`tl-grid ${t.strong ? "strong" : ""}`} style={{ left: `${place(t.at)}%` }} />)}
           {now && now > from && now < to && <i className="tl-now" style={{ left: `${place(now)}%` }} />}
           {brush && <i className="tl-brush" style={{ left: brush[0], width: brush[1] }} />}
           {lanes.map((lane) => (

@@ -7,6 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import httpx
 from playwright.sync_api import Browser, Page, sync_playwright
 from sqlmodel import select
 
@@ -19,7 +20,7 @@ from tests.cast import cookie_of, opened
 from tests.e2e.conftest import FLAGS
 from tests.running import Server, chromium, running
 
-BROWSERS, POSTS = 10, 200
+BROWSERS, POSTS, A_SECOND = 10, 200, 10
 
 # Notes, on the page's own clock, when each mark or row of a deploy first stands in the page.
 WATCH = """() => {
@@ -59,13 +60,15 @@ def _live(report: Report, browser: Browser, server: Server) -> None:
         page.locator("[data-row]").first.wait_for()
         page.evaluate(WATCH)
     sent: dict[str, float] = {}
-    for number in range(POSTS):
-        began = time.time() * 1e3
-        sent[server.post(token, {"commit_sha": f"{number:07d}"}).json()["deploy_id"]] = began
-        time.sleep(0.05)
+    with httpx.Client(base_url=server.url, headers={"X-Deploy-Token": token}) as client:
+        for number in range(POSTS):
+            began = time.time() * 1e3
+            answer = client.post("/api/ingest/deploy", json={"commit_sha": f"{number:07d}"})
+            sent[answer.json()["deploy_id"]] = began
+            time.sleep(max(0.0, began / 1e3 + 1 / A_SECOND - time.time()))
     time.sleep(2)
     waits = [page.evaluate("window.seen").get(id_, began + 60_000) - began for page in pages for id_, began in sent.items()]
-    report.line(f"post to seen, {BROWSERS} browsers, {POSTS} posts, median", quantile(waits, 0.5), "ms", at_most=150)
+    report.line(f"post to seen, {BROWSERS} browsers, {A_SECOND} posts a second, median", quantile(waits, 0.5), "ms", at_most=150)
     report.line("post to seen, p95", quantile(waits, 0.95), "ms", at_most=500)
     for page in pages:
         page.context.close()

@@ -75,24 +75,41 @@ def deploy_table(rows: rx.Var[list[DeployRow]], label: str) -> rx.Component:
 
 
 def _table_row(d: rx.Var[DeployRow]) -> rx.Component:
+    return _deploy_cells(**{name: d[name] for name in DeployRow.__annotations__}, key=d["id"])
+
+
+@rx.memo
+def _deploy_cells(
+    id: rx.Var[str],  # noqa: A002
+    service: rx.Var[str],
+    service_id: rx.Var[str],
+    environment: rx.Var[str],
+    sha: rx.Var[str],
+    title: rx.Var[str],
+    branch: rx.Var[str],
+    version: rx.Var[str],
+    by: rx.Var[str],
+    kind: rx.Var[str],
+    at: rx.Var[str],
+) -> rx.Component:
+    """A row; given its values one by one, a browser draws it again only when one of them changed."""
     return rx.el.tr(
-        rx.el.td(When.create(at=d["at"]), class_name="cell-when"),
-        rx.el.td(rx.el.strong(d["service"]), " ", environment_tag(d["environment"]), class_name="cell-service"),
+        rx.el.td(When.create(at=at), class_name="cell-when"),
+        rx.el.td(rx.el.strong(service), " ", environment_tag(environment), class_name="cell-service"),
         rx.el.td(
-            rx.el.a(d["title"], href=f"/deploys/{d['id']}", class_name="row-link"),
+            rx.el.a(title, href=f"/deploys/{id}", class_name="row-link"),
             " ",
-            kind_badge(d["kind"]),
+            kind_badge(kind),
             class_name="cell-change",
         ),
         rx.el.td(
-            rx.el.code(d["sha"]),
-            rx.cond(d["version"] != "", rx.el.span(" ", d["version"], class_name="muted")),
-            rx.cond(d["branch"] != "", rx.el.small(" ", d["branch"], class_name="muted branch")),
+            rx.el.code(sha),
+            rx.cond(version != "", rx.el.span(" ", version, class_name="muted")),
+            rx.cond(branch != "", rx.el.small(" ", branch, class_name="muted branch")),
             class_name="cell-version",
         ),
-        rx.el.td(d["by"], class_name="cell-by muted"),
-        key=d["id"],
-        custom_attrs={"data-row": d["id"]},
+        rx.el.td(by, class_name="cell-by muted"),
+        custom_attrs={"data-row": id},
     )
 
 
