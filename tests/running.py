@@ -152,7 +152,7 @@ def database_settings() -> dict[str, str]:
         return {}
     import psycopg
 
-    name = f"t{time.monotonic_ns()}"
+    name = f"t{os.getpid()}_{time.monotonic_ns()}"
     with psycopg.connect(f"{base}/postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     return {"BLAMETRAIL_DATABASE_URL": f"{base}/{name}"}

@@ -245,13 +245,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_id", "idempotency_key", name=op.f("uq_deploy_token_id")),
     )
     with op.batch_alter_table("deploy", schema=None) as batch_op:
-        batch_op.create_index("ix_deploy_commit", ["service_id", "environment", "commit_sha"], unique=False)
+        batch_op.create_index("ix_deploy_commit", ["organization_id", "service_id", "environment", "commit_sha", "deployed_at", "id"], unique=False)
         batch_op.create_index(
             "ix_deploy_environment_lane", ["organization_id", "environment", "deployed_at", "service_id"], unique=False
         )
         batch_op.create_index("ix_deploy_kind", ["organization_id", "kind", "deployed_at"], unique=False)
         batch_op.create_index(
-            "ix_deploy_lineage", ["service_id", "environment", "deployed_at", "commit_sha", "id"], unique=False
+            "ix_deploy_lineage", ["organization_id", "service_id", "environment", "deployed_at", "commit_sha", "id"], unique=False
         )
         batch_op.create_index("ix_deploy_newest", ["organization_id", "deployed_at", "id"], unique=False)
         batch_op.create_index(

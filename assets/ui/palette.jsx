@@ -1,5 +1,5 @@
 // Ctrl-K and the single keys. Single keys do nothing in fields and can be switched off.
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 
 const KEY = "blametrail.single-keys";
@@ -20,7 +20,8 @@ export function Palette({ pages, found, onSearch }) {
   const go = (item) => { if (!item) return; dialog.current.close(); navigate(item.href); };
 
   useEffect(() => setSingles(localStorage.getItem(KEY) !== "off"), []);
-  useEffect(() => {
+  // Before the page is painted: whoever sees it can type.
+  useLayoutEffect(() => {
     const onKey = (event) => {
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") { event.preventDefault(); return open(); }
       if (!singles || event.ctrlKey || event.metaKey || event.altKey || inField(event.target)) return;

@@ -18,6 +18,9 @@ _ORDER = (_table.c.deployed_at, _table.c.commit_sha, _table.c.id)
 _OLDEST_FIRST, _NEWEST_FIRST = _ORDER, tuple(column.desc() for column in _ORDER)
 _MINE = tuple_(*(bindparam(column.name, type_=column.type) for column in _ORDER))
 _SAME_COMMIT = _table.c.commit_sha == bindparam("commit_sha")
+# Among deploys of one commit its name decides nothing; left out, an index answers.
+_ORDER_OF_SAME = (_table.c.deployed_at, _table.c.id)
+_MINE_OF_SAME = tuple_(*(bindparam(column.name, type_=column.type) for column in _ORDER_OF_SAME))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +54,11 @@ def _prepared(*conditions: Any, order: Any = (), one: bool = True) -> Prepared:
 
 _NEWEST = _prepared(order=_NEWEST_FIRST)
 _BEFORE = _prepared(tuple_(*_ORDER) < _MINE, order=_NEWEST_FIRST)
-_BEFORE_SAME = _prepared(tuple_(*_ORDER) < _MINE, _SAME_COMMIT, order=_NEWEST_FIRST)
+_BEFORE_SAME = _prepared(
+    _SAME_COMMIT, tuple_(*_ORDER_OF_SAME) < _MINE_OF_SAME, order=[column.desc() for column in _ORDER_OF_SAME]
+)
 _AFTER = _prepared(tuple_(*_ORDER) > _MINE, order=_OLDEST_FIRST)
-_AFTER_SAME = _prepared(tuple_(*_ORDER) > _MINE, _SAME_COMMIT, one=False)
+_AFTER_SAME = _prepared(_SAME_COMMIT, tuple_(*_ORDER_OF_SAME) > _MINE_OF_SAME, one=False)
 
 
 def newest(session: ScopedSession, place: Place) -> Place | None:

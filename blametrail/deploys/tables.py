@@ -23,8 +23,8 @@ class Deploy(Tenanted, table=True):
         Index("ix_deploy_environment_lane", "organization_id", "environment", "deployed_at", "service_id"),
         Index("ix_deploy_kind", "organization_id", "kind", "deployed_at"),
         # What was live before, and whether it was live earlier.
-        Index("ix_deploy_lineage", "service_id", "environment", "deployed_at", "commit_sha", "id"),
-        Index("ix_deploy_commit", "service_id", "environment", "commit_sha"),
+        Index("ix_deploy_lineage", "organization_id", "service_id", "environment", "deployed_at", "commit_sha", "id"),
+        Index("ix_deploy_commit", "organization_id", "service_id", "environment", "commit_sha", "deployed_at", "id"),
     )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)

@@ -41,6 +41,14 @@ T = TypeVar("T")
 
 SQLITE_READERS = 4
 POSTGRES_CONNECTIONS = 10
+SQLITE_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "busy_timeout=5000",
+    "foreign_keys=ON",
+    "temp_store=MEMORY",
+    "wal_autocheckpoint=4000",  # pages of 4 kB; random keys touch many, and each is copied once a checkpoint
+)
 LARGEST_BATCH = 64
 WAITING_WRITES = 1_000
 
@@ -291,7 +299,7 @@ def _sqlite_engine(url: str, begin: str, connections: int) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions are begun by us, see below
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON", "temp_store=MEMORY"):
+        for pragma in SQLITE_PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from functools import cache
+from functools import cache, lru_cache
 
-from limits import parse
+from limits import RateLimitItem, parse
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
@@ -21,18 +21,22 @@ class RateLimits:
 
     def hit(self, rate: str, *key: str) -> int | None:
         """Count one; None when allowed, else the whole seconds to wait."""
-        item = parse(rate)
-        if self._limiter.hit(item, *key):
+        if self._limiter.hit(_item(rate), *key):
             return None
         return self._wait(rate, *key)
 
     def full(self, rate: str, *key: str) -> int | None:
         """The whole seconds to wait if one more would be too many; counts nothing."""
-        return None if self._limiter.test(parse(rate), *key) else self._wait(rate, *key)
+        return None if self._limiter.test(_item(rate), *key) else self._wait(rate, *key)
 
     def _wait(self, rate: str, *key: str) -> int:
-        window = self._limiter.get_window_stats(parse(rate), *key)
+        window = self._limiter.get_window_stats(_item(rate), *key)
         return max(1, math.ceil(float(window.reset_time) - time.time()))
+
+
+@lru_cache(maxsize=100)
+def _item(rate: str) -> RateLimitItem:
+    return parse(rate)
 
 
 @cache

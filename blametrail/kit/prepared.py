@@ -1,7 +1,7 @@
-"""Statements of the busiest path: built and compiled once, run without the object mapper.
+"""Statements of the busiest path: built and compiled once, run on the driver's own cursor.
 
-Mapping objects costs more than SQLite needs to answer; a deploy post runs five statements, so this
-is most of what a post costs.
+Mapping objects, and even SQLAlchemy's bookkeeping of a result, cost more than SQLite needs to answer; a
+deploy post runs five statements, so this is most of what a post costs.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Dialect
+from sqlalchemy.exc import DBAPIError
 
 Convert = Callable[[Any], Any] | None
 
@@ -43,6 +44,7 @@ class _Compiled:
         names = compiled.positiontup if self._positional else list(compiled.binds)
         fixed = {name: bind.value for name, bind in compiled.binds.items() if not bind.required and bind.value is not None}
         self._inputs = [(n, fixed.get(n), _input(compiled.binds[n].type, dialect)) for n in names]
+        self._fault: Any = dialect.loaded_dbapi.Error
         columns = getattr(statement, "selected_columns", ())
         self._outputs: list[Convert] = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in columns]
 
@@ -52,12 +54,17 @@ class _Compiled:
             value = parameters[name] if fixed is None else fixed
             values.append(convert(value) if convert else value)
         given: Any = tuple(values) if self._positional else dict(zip((n for n, _, _ in self._inputs), values, strict=True))
-        result = connection.exec_driver_sql(self._text, given)
-        if not self._outputs:
-            return []
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute(self._text, given)
+            rows = cursor.fetchall() if self._outputs else []
+        except self._fault as error:
+            raise DBAPIError.instance(self._text, None, error, self._fault, hide_parameters=True) from error
+        finally:
+            cursor.close()
         return [
-            tuple(convert(value) if convert else value for value, convert in zip(row, self._outputs, strict=True))
-            for row in result
+            tuple([convert(value) if convert else value for value, convert in zip(row, self._outputs, strict=True)])
+            for row in rows
         ]
 
 

@@ -68,7 +68,9 @@ def _live(report: Report, browser: Browser, server: Server) -> None:
             time.sleep(max(0.0, began / 1e3 + 1 / A_SECOND - time.time()))
     time.sleep(2)
     waits = [page.evaluate("window.seen").get(id_, began + 60_000) - began for page in pages for id_, began in sent.items()]
-    report.line(f"post to seen, {BROWSERS} browsers, {A_SECOND} posts a second, median", quantile(waits, 0.5), "ms", at_most=150)
+    report.line(
+        f"post to seen, {BROWSERS} browsers, {A_SECOND} posts a second, median", quantile(waits, 0.5), "ms", at_most=150
+    )
     report.line("post to seen, p95", quantile(waits, 0.95), "ms", at_most=500)
     for page in pages:
         page.context.close()

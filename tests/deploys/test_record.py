@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -53,6 +54,23 @@ def test_it_gives_the_same_history_in_any_order_of_arrival(
     for minute, commit in arriving:
         _record(db, shop, commit, NOON + timedelta(minutes=minute))
     _check_history(_stored(db, shop), sorted(arriving))
+
+
+def test_it_finds_its_place_by_an_index_alone(db: Database, shop: TokenHolder) -> None:
+    """A search that reads every deploy of a service would make each post slower than the one before."""
+    if not db.is_sqlite:
+        pytest.skip("SQLite tells its plan in words")
+    statements: list[str] = []
+    db.write_now(EVERY_ORGANIZATION, lambda s: s.connection().connection.set_trace_callback(statements.append))  # type: ignore[attr-defined]
+    _record(db, shop, "a", NOON)
+    _record(db, shop, "b", NOON + timedelta(minutes=1))
+    searches = [text for text in statements if text.startswith("SELECT") and "FROM deploy \n" in text]
+    assert searches
+    plans = db.read_now(EVERY_ORGANIZATION, lambda s: [_plan(s, text) for text in searches])
+    assert {index for plan in plans for index in re.findall(r"SEARCH deploy USING (.*?) \(", plan)} == {
+        "COVERING INDEX ix_deploy_lineage",
+        "COVERING INDEX ix_deploy_commit",
+    }, plans
 
 
 def test_it_gives_the_same_history_when_all_arrive_at_once(db: Database, shop: TokenHolder) -> None:
@@ -182,6 +200,10 @@ def _service(db: Database, name: str) -> TokenHolder:
         return holder
 
     return db.write_now(organization_id, make)
+
+
+def _plan(session: ScopedSession, statement: str) -> str:
+    return "; ".join(row[3] for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}"))
 
 
 def _record(

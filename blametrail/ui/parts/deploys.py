@@ -80,7 +80,7 @@ def _table_row(d: rx.Var[DeployRow]) -> rx.Component:
 
 @rx.memo
 def _deploy_cells(
-    id: rx.Var[str],  # noqa: A002
+    id: rx.Var[str],
     service: rx.Var[str],
     service_id: rx.Var[str],
     environment: rx.Var[str],
