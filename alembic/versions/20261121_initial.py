@@ -249,7 +249,7 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_deploy_environment_lane", ["organization_id", "environment", "deployed_at", "service_id"], unique=False
         )
-        batch_op.create_index("ix_deploy_kind", ["organization_id", "kind", "deployed_at"], unique=False)
+        batch_op.create_index("ix_deploy_kind", ["organization_id", "kind", "deployed_at", "service_id", "environment"], unique=False)
         batch_op.create_index(
             "ix_deploy_lineage", ["organization_id", "service_id", "environment", "deployed_at", "commit_sha", "id"], unique=False
         )

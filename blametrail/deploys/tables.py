@@ -21,7 +21,7 @@ class Deploy(Tenanted, table=True):
         # Lanes of the timeline: their counts are answered by an index alone.
         Index("ix_deploy_service_lane", "organization_id", "service_id", "deployed_at", "environment"),
         Index("ix_deploy_environment_lane", "organization_id", "environment", "deployed_at", "service_id"),
-        Index("ix_deploy_kind", "organization_id", "kind", "deployed_at"),
+        Index("ix_deploy_kind", "organization_id", "kind", "deployed_at", "service_id", "environment"),
         # What was live before, and whether it was live earlier.
         Index("ix_deploy_lineage", "organization_id", "service_id", "environment", "deployed_at", "commit_sha", "id"),
         Index("ix_deploy_commit", "organization_id", "service_id", "environment", "commit_sha", "deployed_at", "id"),

@@ -14,7 +14,7 @@ from blametrail.deploys.slices import GroupBy, count_slices
 from blametrail.deploys.views import DeployView, deploys_at, environments
 from blametrail.kit.db import ScopedSession
 
-ROOM = 1 / 60
+ROOM = 1 / 40
 """Share of the window that one mark needs; nearer ones become a cluster."""
 MOST_LANES = 40
 

@@ -61,7 +61,7 @@ def test_it_finds_its_place_by_an_index_alone(db: Database, shop: TokenHolder) -
     if not db.is_sqlite:
         pytest.skip("SQLite tells its plan in words")
     statements: list[str] = []
-    db.write_now(EVERY_ORGANIZATION, lambda s: s.connection().connection.set_trace_callback(statements.append))  # type: ignore[attr-defined]
+    db.write_now(EVERY_ORGANIZATION, lambda s: s.connection().connection.set_trace_callback(statements.append))
     _record(db, shop, "a", NOON)
     _record(db, shop, "b", NOON + timedelta(minutes=1))
     searches = [text for text in statements if text.startswith("SELECT") and "FROM deploy \n" in text]
