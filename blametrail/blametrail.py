@@ -15,7 +15,19 @@ from blametrail.kit.live import hub
 from blametrail.kit.schedule import ticking
 from blametrail.ui import live
 from blametrail.ui.guard import OneSessionOnly, on_stray_error
-from blametrail.ui.pages import account, deploy, deploys, doors, lost, service, services, settings, timeline
+from blametrail.ui.pages import (
+    account,
+    deploy,
+    deploys,
+    doors,
+    lost,
+    new_service,
+    organization,
+    people,
+    service,
+    services,
+    timeline,
+)
 
 
 async def sweep() -> None:
@@ -52,9 +64,10 @@ for page, route, title, load in (
     (deploys.page, "/deploys", "Deploys", deploys.DeploysState.load),
     (deploy.page, "/deploys/[deploy_id]", "Deploy", deploy.DeployState.load),
     (services.page, "/services", "Services", services.ServicesState.load),
-    (service.new_page, "/services/new", "New service", service.NewServiceState.load),
+    (new_service.page, "/services/new", "New service", new_service.NewServiceState.load),
     (service.page, "/services/[service_id]", "Service", service.ServiceState.load),
-    (settings.page, "/settings", "Settings", settings.SettingsState.load),
+    (people.page, "/settings", "People", people.PeopleState.load),
+    (organization.page, "/settings/organization", "Organization", organization.OrganizationState.load),
     (account.page, "/account", "Your account", account.AccountState.load),
     (doors.login, "/login", "Sign in", doors.DoorState.open_login),
     (doors.setup, "/setup", "Set up", doors.DoorState.open_setup),

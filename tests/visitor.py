@@ -34,8 +34,19 @@ class Visitor:
             "router_data": {"pathname": self.path, "asPath": self.path + query, "query": parameters},
         }
         await self._socket.emit("event", event, namespace="/_event")
-        await asyncio.sleep(settle)
+        await self._settle(before, settle)
         return self.updates[before:]
+
+    async def _settle(self, before: int, quiet: float) -> None:
+        """Wait for an answer, however busy the machine is, then until nothing more comes; some calls have none."""
+        for _ in range(40):
+            if len(self.updates) > before:
+                break
+            await asyncio.sleep(0.05)
+        heard = -1
+        while heard != len(self.updates):
+            heard = len(self.updates)
+            await asyncio.sleep(quiet)
 
     def seen(self) -> str:
         """Everything that was sent to this tab, as text."""

@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from blametrail.catalog.repositories import RepositoryLink, commit_url, compare_url
 from blametrail.catalog.services import ServiceView, names
 from blametrail.catalog.services import view as service_view
+from blametrail.catalog.tables import Service
 from blametrail.deploys import neighbours
 from blametrail.deploys.filters import Filters
 from blametrail.deploys.tables import Deploy, DeployCommit
@@ -112,16 +113,11 @@ def find_deploy(session: ScopedSession, deploy_id: UUID) -> DeployDetail:
 
 
 def newest_by_service(session: ScopedSession) -> dict[str, DeployView]:
-    """The newest deploy of each service that has one, by the service's id."""
+    """The newest deploy of each service that has one, by the service's id; each is one step in an index."""
     services = names(session)
-    newest = {}
-    for service_id, name in services.items():
-        row = session.exec(
-            select(Deploy).where(Deploy.service_id == service_id).order_by(col(Deploy.deployed_at).desc()).limit(1)
-        ).first()
-        if row is not None:
-            newest[str(service_id)] = deploy_view(row, name)
-    return newest
+    of_service = select(Deploy.id).where(Deploy.service_id == Service.id).order_by(col(Deploy.deployed_at).desc()).limit(1)
+    newest = select(Deploy).join(Service, col(Deploy.id) == of_service.correlate(Service).scalar_subquery())
+    return {str(row.service_id): deploy_view(row, services.get(row.service_id, "")) for row in session.exec(newest)}
 
 
 def _commits(session: ScopedSession, row: Deploy, link: RepositoryLink | None) -> list[CommitView]:

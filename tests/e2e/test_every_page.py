@@ -52,14 +52,15 @@ def hostile(stage: Stage) -> Iterator[dict[str, str]]:
         "services": "/services",
         "service": f"/services/{service['id']}",
         "new service": "/services/new",
-        "settings": "/settings",
+        "people": "/settings",
+        "organization": "/settings/organization",
         "account": "/account",
         "missing deploy": "/deploys/00000000-0000-0000-0000-000000000000",
     }
 
 
 PAGES = (
-    "timeline", "by environment", "empty", "deploys", "deploy", "services", "service", "new service", "settings",
+    "timeline", "by environment", "empty", "deploys", "deploy", "services", "service", "new service", "people", "organization",
     "account", "missing deploy",
 )  # fmt: skip
 

@@ -44,7 +44,8 @@ async def test_it_leaks_no_planted_secret(tmp_path: Path) -> None:
             for handler in (
                 "timeline_state.load",
                 "service_state.load",
-                "settings_state.load",
+                "people_state.load",
+                "organization_state.load",
                 "account_state.load",
                 "no_such.handler",
             ):

@@ -31,15 +31,13 @@ CASES: dict[str, Payload] = {
     "account_state.revoke": lambda c: {"session_id": c.members["alice"]},
     "account_state.found_organization": lambda c: {"form": {"organization": ""}},
     "deploy_state.load": lambda c: {},
+    "deploy_filters.toggle": lambda c: {"kind": "services", "value": "elsewhere"},
+    "deploy_filters.search": lambda c: {"form": {"q": "canary"}},
+    "deploy_filters.clear": lambda c: {},
     "deploys_state.load": lambda c: {},
     "deploys_state.note_reading": lambda c: {"reading": True},
     "deploys_state.show_fresh": lambda c: {},
     "deploys_state.more": lambda c: {},
-    "deploys_state.toggle_service": lambda c: {"name": f"{CANARY}-service"},
-    "deploys_state.toggle_environment": lambda c: {"name": "production"},
-    "deploys_state.search": lambda c: {"form": {"q": "canary"}},
-    "deploys_state.drop": lambda c: {"kind": "services", "value": "x"},
-    "deploys_state.clear": lambda c: {},
     "deploys_state.any_time": lambda c: {},
     "door_state.open_login": lambda c: {},
     "door_state.open_setup": lambda c: {},
@@ -48,26 +46,22 @@ CASES: dict[str, Payload] = {
     "service_state.save": lambda c: {"form": {"name": "taken over", "environment": "production", "type": "web"}},
     "service_state.delete": lambda c: {"confirmation": ""},
     "new_service_state.load": lambda c: {},
-    "settings_state.load": lambda c: {},
-    "settings_state.save": lambda c: {
+    "people_state.load": lambda c: {},
+    "organization_state.load": lambda c: {},
+    "organization_state.save": lambda c: {
         "form": {"name": "taken over", "time_zone": "UTC", "lookback_hours": "1", "retention_days": "7"}
     },
-    "settings_state.change_role": lambda c: {"member_id": c.members["vera"], "role": "admin"},
-    "settings_state.remove": lambda c: {"member_id": c.members["vera"], "confirmation": ""},
-    "settings_state.leave": lambda c: {"member_id": c.members["vera"], "confirmation": ""},
-    "settings_state.withdraw": lambda c: {"invitation_id": c.members["vera"]},
-    "settings_state.transfer": lambda c: {"member_id": c.members["bob"], "confirmation": ""},
-    "settings_state.delete": lambda c: {"typed": "Acme"},
+    "people_state.change_role": lambda c: {"member_id": c.members["vera"], "role": "admin"},
+    "people_state.remove": lambda c: {"member_id": c.members["vera"], "confirmation": ""},
+    "people_state.leave": lambda c: {"member_id": c.members["vera"], "confirmation": ""},
+    "people_state.withdraw": lambda c: {"invitation_id": c.members["vera"]},
+    "people_state.transfer": lambda c: {"member_id": c.members["bob"], "confirmation": ""},
+    "organization_state.delete": lambda c: {"typed": "Acme"},
     "timeline_state.load": lambda c: {},
     "timeline_state.show_window": lambda c: {"start": 0, "end": 1},
     "timeline_state.choose_preset": lambda c: {"preset": "30d"},
     "timeline_state.group_by": lambda c: {"group": "environment"},
-    "timeline_state.toggle_service": lambda c: {"name": "x"},
-    "timeline_state.toggle_environment": lambda c: {"name": "production"},
     "timeline_state.only_lane": lambda c: {"key": c.service_id},
-    "timeline_state.search": lambda c: {"form": {"q": "canary"}},
-    "timeline_state.drop": lambda c: {"kind": "q", "value": ""},
-    "timeline_state.clear": lambda c: {},
     "timeline_state.show_newest": lambda c: {},
 }
 PUBLIC = {"shell_state.dismiss", "door_state.open_login", "door_state.open_setup"}
@@ -136,7 +130,7 @@ async def test_it_shows_nobody_anything(stage: tuple[Server, Cast]) -> None:
 async def test_it_shows_charlie_nothing_of_acme(stage: tuple[Server, Cast]) -> None:
     server, c = stage
     before = facts(server, organization="Acme")
-    told = await try_all(server, c, "charlie", sorted(set(CASES) - {"settings_state.save", "settings_state.delete"}))
+    told = await try_all(server, c, "charlie", sorted(set(CASES) - {"organization_state.save", "organization_state.delete"}))
     for handler, seen in told.items():
         echoed = handler.split(".")[1] in {"toggle_service", "search"}
         assert f"{CANARY} message" not in seen and "alice@example.com" not in seen, handler
@@ -149,7 +143,7 @@ async def test_it_lets_nobody_act_above_the_role(stage: tuple[Server, Cast], who
     server, c = stage
     before = facts(server)
     above = sorted(name for name, fn in ours().items() if fn.__access__ in {Role.ADMIN, Role.OWNER})
-    told = await try_all(server, c, who, [*above, "settings_state.leave"] if who == "bob" else above)
+    told = await try_all(server, c, who, [*above, "people_state.leave"] if who == "bob" else above)
     for handler in above:
         assert "This needs the role" in told[handler], handler
     assert facts(server) == before
@@ -188,7 +182,7 @@ async def test_it_ignores_unlisted_handlers_and_forged_storage(stage: tuple[Serv
     server, c = stage
     before = facts(server)
     async with visiting(server.url, c.cookies["vera"]) as visitor:
-        for name in ("timeline_state._refresh", "shell_state.__init__", "settings_state.no_such", "shell_state.reset"):
+        for name in ("timeline_state._refresh", "shell_state.__init__", "organization_state.no_such", "shell_state.reset"):
             await visitor.call(f"reflex___state____state.blametrail___ui___shell____{name}", settle=0.1)
         prefix = "reflex___state____state.blametrail___ui___shell____shell_state"
         await visitor.call(
@@ -196,7 +190,7 @@ async def test_it_ignores_unlisted_handlers_and_forged_storage(stage: tuple[Serv
             vars={f"{prefix}.role": "owner", f"{prefix}._owner": "x"},
         )
         await visitor.call(f"{prefix}.setvar", var_name="role", value="owner")
-        await visitor.call("settings_state.change_role", member_id=c.members["vera"], role="admin")
+        await visitor.call("people_state.change_role", member_id=c.members["vera"], role="admin")
         assert "'owner'" not in visitor.seen()
     assert facts(server) == before
 

@@ -15,6 +15,7 @@ from blametrail.ui import live
 from blametrail.ui.guard import action, tell
 from blametrail.ui.parts.browser import ApiForm, When
 from blametrail.ui.parts.fields import field
+from blametrail.ui.parts.settings_tabs import settings_tabs
 from blametrail.ui.shell import shell, show_actor
 
 
@@ -83,6 +84,7 @@ def _browser(user_agent: str) -> str:
 def page() -> rx.Component:
     return shell(
         "Your account",
+        settings_tabs(),
         rx.el.section(
             rx.el.h2("Sessions"),
             rx.el.p("Where you are signed in. A session ends by itself after 14 days without use.", class_name="muted"),

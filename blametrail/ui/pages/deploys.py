@@ -10,15 +10,15 @@ import reflex as rx
 from blametrail.accounts.roles import Actor, Role
 from blametrail.catalog import services
 from blametrail.deploys import find
-from blametrail.deploys.views import environments
 from blametrail.kit.clock import now
 from blametrail.kit.db import ScopedSession, database
 from blametrail.ui import live
-from blametrail.ui.address import Address, read_address
+from blametrail.ui.address import Address
 from blametrail.ui.guard import action
 from blametrail.ui.parts.browser import ScrollMark, When
-from blametrail.ui.parts.deploys import Chip, DeployRow, chips, choices, deploy_row, deploy_table, text_filters
-from blametrail.ui.parts.vars import count
+from blametrail.ui.parts.deploy_filters import DeployFilters, address_of, filter_bar, filter_vars, go
+from blametrail.ui.parts.deploys import DeployRow, deploy_row, deploy_table
+from blametrail.ui.parts.vars import count, fill
 from blametrail.ui.shell import shell, show_actor
 
 
@@ -33,12 +33,6 @@ class DeploysState(rx.State):
     bounded: bool = False
     start_at: str = ""
     end_at: str = ""
-    chips: list[Chip] = []
-    texts: dict[str, str] = {"q": "", "branch": "", "author": ""}
-    chosen_services: list[str] = []
-    chosen_environments: list[str] = []
-    service_names: list[str] = []
-    environment_names: list[str] = []
     timeline_href: str = "/"
     _reading: bool = False
 
@@ -66,49 +60,14 @@ class DeploysState(rx.State):
     @rx.event
     @action(Role.VIEWER)
     async def more(self, actor: Actor) -> None:
-        found = await database().read(actor.organization_id, _find, self._address(), self.next_cursor)
-        self.rows = [*self.rows, *found["rows"]]
-        self.next_cursor = found["next_cursor"]
-
-    @rx.event
-    @action(Role.VIEWER)
-    async def toggle_service(self, actor: Actor, name: str) -> Any:
-        return self._go(self._address().toggled("services", name))
-
-    @rx.event
-    @action(Role.VIEWER)
-    async def toggle_environment(self, actor: Actor, name: str) -> Any:
-        return self._go(self._address().toggled("environments", name))
-
-    @rx.event
-    @action(Role.VIEWER)
-    async def search(self, actor: Actor, form: dict[str, Any]) -> Any:
-        address = self._address()
-        for name in ("q", "branch", "author"):
-            address = address.with_text(name, str(form.get(name, "")))
-        return self._go(address)
-
-    @rx.event
-    @action(Role.VIEWER)
-    async def drop(self, actor: Actor, kind: str, value: str) -> Any:
-        address = self._address()
-        return self._go(address.toggled(kind, value) if kind in {"services", "environments"} else address.with_text(kind, ""))
-
-    @rx.event
-    @action(Role.VIEWER)
-    async def clear(self, actor: Actor) -> Any:
-        return self._go(replace(self._address(), services=(), environments=(), texts={}))
+        found = await database().read(actor.organization_id, _find, address_of(self), self.next_cursor)
+        self.rows = [*self.rows, *found["page"]["rows"]]
+        self.next_cursor = found["page"]["next_cursor"]
 
     @rx.event
     @action(Role.VIEWER)
     async def any_time(self, actor: Actor) -> Any:
-        return self._go(replace(self._address(), start=None, end=None))
-
-    def _address(self) -> Address:
-        return read_address(self.router.url.query_parameters)
-
-    def _go(self, address: Address) -> Any:
-        return rx.redirect(f"/deploys{address.query()}")
+        return go(self, replace(address_of(self), start=None, end=None))
 
     async def _refresh(self, actor: Actor) -> None:
         """Live: nothing that is being read moves; what is new is counted."""
@@ -117,15 +76,15 @@ class DeploysState(rx.State):
             return
         found = await self._find(actor)
         known = {row["id"] for row in self.rows}
-        self.fresh = sum(row["id"] not in known for row in found["rows"])
+        self.fresh = sum(row["id"] not in known for row in found["page"]["rows"])
 
     async def _show(self, actor: Actor) -> None:
-        for name, value in (await self._find(actor)).items():
-            setattr(self, name, value)
-        self.fresh, self.ready = 0, True
+        found = await self._find(actor)
+        await fill(self, DeployFilters, found["filters"])
+        await fill(self, DeploysState, found["page"])
 
     async def _find(self, actor: Actor) -> dict[str, Any]:
-        address = self._address()
+        address = address_of(self)
         key = ("deploys", address.query())
         found: dict[str, Any] = await live.shared(
             actor.organization_id, key, lambda: database().read(actor.organization_id, _find, address, "")
@@ -138,19 +97,18 @@ def _find(session: ScopedSession, address: Address, cursor: str) -> dict[str, An
     window = None if address.follows_now else address.window(now())
     page = find.find_deploys(session, address.filters(names), window, cursor)
     return {
-        "rows": [deploy_row(d) for d in page.deploys],
-        "count": page.count,
-        "next_cursor": page.next_cursor,
-        "bounded": window is not None,
-        "start_at": window.start.isoformat() if window else "",
-        "end_at": window.end.isoformat() if window else "",
-        "chips": address.chips(),
-        "texts": {name: address.texts.get(name, "") for name in ("q", "branch", "author")},
-        "chosen_services": list(address.services),
-        "chosen_environments": list(address.environments),
-        "service_names": sorted(names.values(), key=str.lower),
-        "environment_names": environments(session),
-        "timeline_href": f"/{address.query()}",
+        "filters": filter_vars(session, address, names),
+        "page": {
+            "ready": True,
+            "rows": [deploy_row(d) for d in page.deploys],
+            "count": page.count,
+            "fresh": 0,
+            "next_cursor": page.next_cursor,
+            "bounded": window is not None,
+            "start_at": window.start.isoformat() if window else "",
+            "end_at": window.end.isoformat() if window else "",
+            "timeline_href": f"/{address.query()}",
+        },
     }
 
 
@@ -158,15 +116,7 @@ def page() -> rx.Component:
     return shell(
         "Deploys",
         ScrollMark.create(on_reading=DeploysState.note_reading),
-        rx.el.div(
-            choices("Service", DeploysState.service_names, DeploysState.chosen_services, DeploysState.toggle_service),
-            choices(
-                "Environment", DeploysState.environment_names, DeploysState.chosen_environments, DeploysState.toggle_environment
-            ),
-            text_filters(DeploysState.texts, DeploysState.search),
-            class_name="filter-bar",
-        ),
-        chips(DeploysState.chips, DeploysState.drop, DeploysState.clear),
+        filter_bar(),
         rx.cond(
             DeploysState.bounded,
             rx.el.p(
@@ -209,7 +159,7 @@ def _list() -> rx.Component:
 def _nothing() -> rx.Component:
     return rx.el.section(
         rx.cond(
-            count(DeploysState.chips) > 0,
+            count(DeployFilters.chips) > 0,
             rx.fragment(
                 rx.el.h2("No deploy fits these filters"),
                 rx.el.p("Drop one of the filters above, or clear all of them."),

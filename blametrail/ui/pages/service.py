@@ -1,15 +1,15 @@
-"""One service: how CI posts to it, its token, what came in, its settings; and the page that makes one."""
+"""One service: how CI posts to it, its token, what came in, its settings."""
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any
 from uuid import UUID
 
 import reflex as rx
 
 from blametrail.accounts.roles import Actor, Role
 from blametrail.catalog import deploy_tokens, services
-from blametrail.catalog.services import NO_SERVICE, Environment, ServiceType
+from blametrail.catalog.services import NO_SERVICE
 from blametrail.catalog.snippets import snippets, try_it
 from blametrail.deploys import delivery_log
 from blametrail.deploys.filters import Filters
@@ -21,30 +21,13 @@ from blametrail.ui import live
 from blametrail.ui.guard import action, tell
 from blametrail.ui.pages.services import may_administer
 from blametrail.ui.parts.browser import ApiForm, Confirm, CopyButton, OneTimeSecret, Tabs, When
+from blametrail.ui.parts.deliveries import DeliveryRow, delivery_list, delivery_row
 from blametrail.ui.parts.deploys import DeployRow, deploy_row, deploy_table, environment_tag
-from blametrail.ui.parts.fields import area, choice, field
-from blametrail.ui.parts.vars import count, has_key
+from blametrail.ui.parts.service_form import Other, service_fields
+from blametrail.ui.parts.vars import fill
 from blametrail.ui.shell import shell, show_actor
 
 SHOWN_ONCE = "This is shown once. Store it now as the secret BLAMETRAIL_TOKEN of your CI; only its hash is kept here."
-
-
-class DeliveryRow(TypedDict):
-    id: str
-    at: str
-    route: str
-    status: str
-    reason: str
-    body: str
-    address: str
-    request_id: str
-    deploy_id: str
-
-
-class Other(TypedDict):
-    id: str
-    name: str
-    chosen: bool
 
 
 class ServiceState(rx.State):
@@ -114,9 +97,7 @@ class ServiceState(rx.State):
         except (ValueError, NotFound):
             self.ready, self.missing = True, NO_SERVICE
             return
-        for name, value in shown.items():
-            setattr(self, name, value)
-        self.ready, self.missing = True, ""
+        await fill(self, ServiceState, shown)
 
 
 def _load(session: ScopedSession, service_id: UUID) -> dict[str, Any]:
@@ -128,6 +109,8 @@ def _load(session: ScopedSession, service_id: UUID) -> dict[str, Any]:
     refused = next((d for d in deliveries if d.status != 200), None)
     needs = {id_ for id_, _ in s.depends_on}
     return {
+        "ready": True,
+        "missing": "",
         "id": s.id,
         "name": s.name,
         "environment": s.environment,
@@ -150,59 +133,11 @@ def _load(session: ScopedSession, service_id: UUID) -> dict[str, Any]:
         "snippets": [{"title": x.title, "hint": x.hint, "text": x.text} for x in snippets(settings().base_url)],
         "rows": [deploy_row(d) for d in deploys.deploys],
         "deploy_count": deploys.count,
-        "deliveries": [_delivery(d) for d in deliveries],
+        "deliveries": [delivery_row(d) for d in deliveries],
         "refused": refused.reason if refused and not deploys.count else "",
         "delete_scope": f"This deletes {s.name} with its {deploys.count} deploys, its deploy token and its delivery log. "
         "CI that still posts with the token is refused. It cannot be undone.",
     }
-
-
-def _delivery(d: delivery_log.DeliveryView) -> DeliveryRow:
-    return DeliveryRow(
-        id=d.id,
-        at=d.received_at.isoformat(),
-        route="test" if d.route == "test" else "deploy",
-        status=str(d.status),
-        reason=d.reason,
-        body=d.body,
-        address=d.address,
-        request_id=d.request_id,
-        deploy_id=d.deploy_id,
-    )
-
-
-class NewServiceState(rx.State):
-    """What the form of a new service offers."""
-
-    others: list[Other] = []
-
-    @rx.event
-    @action(Role.ADMIN)
-    async def load(self, actor: Actor) -> None:
-        await show_actor(self, actor)
-        live.unsubscribe(self)
-        names = await database().read(actor.organization_id, services.names)
-        self.others = [Other(id=str(id_), name=name, chosen=False) for id_, name in names.items()]
-
-
-def new_page() -> rx.Component:
-    return shell(
-        "New service",
-        rx.el.p(
-            "Something you deploy. You get its deploy token and ready snippets for your CI on the next page.", class_name="lede"
-        ),
-        ApiForm.create(
-            _fields(NewServiceState.others, editing=False),
-            rx.el.div(
-                rx.el.a("Cancel", href="/services", class_name="button"),
-                rx.el.button("Create service", type="submit", class_name="button primary"),
-                class_name="row end",
-            ),
-            action="/form/service",
-            label="New service",
-            class_name="form",
-        ),
-    )
 
 
 def page() -> rx.Component:
@@ -214,7 +149,7 @@ def page() -> rx.Component:
             rx.el.p(s.missing, " ", rx.el.a("All services", href="/services"), class_name="empty"),
             rx.cond(
                 s.ready,
-                rx.el.div(_head(), _start(), _token(), _deliveries(), _settings(), class_name="service-page"),
+                rx.el.div(_head(), _start(), _token(), delivery_list(s.deliveries), _settings(), class_name="service-page"),
                 rx.el.div(class_name="skeleton table-skeleton", aria_label="Loading"),
             ),
         ),
@@ -317,41 +252,6 @@ def _token() -> rx.Component:
     )
 
 
-def _deliveries() -> rx.Component:
-    return rx.el.section(
-        rx.el.h2("Delivery log"),
-        rx.el.p(
-            "Every request of the last 30 days that carried this service's token, and what became of it.", class_name="muted"
-        ),
-        rx.cond(
-            count(ServiceState.deliveries) > 0,
-            rx.el.ol(rx.foreach(ServiceState.deliveries, _delivery_row), class_name="deliveries"),
-            rx.el.p("Nothing has come in yet.", class_name="muted"),
-        ),
-    )
-
-
-def _delivery_row(d: rx.Var[DeliveryRow]) -> rx.Component:
-    return rx.el.li(
-        rx.el.details(
-            rx.el.summary(
-                rx.el.span(d["status"], class_name=rx.cond(d["status"] == "200", "status good", "status bad")),
-                " ",
-                rx.cond(d["route"] == "test", rx.el.span("test ", class_name="badge"), rx.fragment()),
-                rx.el.span(d["reason"], class_name="reason"),
-                " ",
-                rx.el.small(When.create(at=d["at"]), class_name="muted"),
-            ),
-            rx.el.p(
-                rx.el.small("From ", d["address"], " · request ", d["request_id"], class_name="muted"),
-                rx.cond(d["deploy_id"] != "", rx.fragment(" · ", rx.el.a("The deploy", href=f"/deploys/{d['deploy_id']}")), ""),
-            ),
-            rx.cond(d["body"] != "", rx.el.pre(d["body"], tab_index=0, aria_label="Body, secrets masked")),
-        ),
-        key=d["id"],
-    )
-
-
 def _settings() -> rx.Component:
     s = ServiceState
     return rx.cond(
@@ -359,7 +259,7 @@ def _settings() -> rx.Component:
         rx.el.section(
             rx.el.h2("Settings"),
             rx.el.form(
-                _fields(s.others, editing=True),
+                service_fields(s.others, s),
                 rx.el.div(rx.el.button("Save", type="submit", class_name="button primary"), class_name="row end"),
                 on_submit=s.save,
                 class_name="form",
@@ -377,80 +277,6 @@ def _settings() -> rx.Component:
                     on_confirm=s.delete,
                 ),
                 class_name="danger-zone",
-            ),
-        ),
-    )
-
-
-def _fields(others: Any, *, editing: bool) -> rx.Component:
-    """The fields of a service, empty or as they are."""
-    s = ServiceState
-
-    def now_(value: Any) -> dict[str, Any]:
-        return {"default_value": value} if editing else {}
-
-    def wrong(name: str) -> rx.Component:
-        return (
-            rx.cond(has_key(s.errors, name), rx.el.span(s.errors[name], class_name="field-error", role="alert"))
-            if editing
-            else rx.fragment()
-        )
-
-    return rx.fragment(
-        field("Name", "name", required=True, max_length=100, placeholder="checkout", **now_(s.name)),
-        wrong("name"),
-        rx.el.div(
-            choice(
-                "Environment",
-                "environment",
-                list(Environment),
-                hint="Where its deploys go unless they say.",
-                **now_(s.environment),
-            ),
-            choice("Type", "type", list(ServiceType), **now_(s.type)),
-            class_name="columns",
-        ),
-        rx.el.div(
-            field(
-                "Address", "url", type="url", placeholder="https://checkout.example.com", hint="For reference.", **now_(s.url)
-            ),
-            field(
-                "Owner team",
-                "owner_team",
-                placeholder="Payments",
-                hint="Shown on suspects instead of a person.",
-                **now_(s.team),
-            ),
-            class_name="columns",
-        ),
-        wrong("url"),
-        area(
-            "Repositories",
-            "repositories",
-            rows="2",
-            placeholder="acme/checkout\nhttps://gitlab.example.com/group/project services/checkout",
-            hint="One a line: owner/repo or its address; after a space, the folder in a monorepo.",
-            **now_(s.repositories),
-        ),
-        wrong("repositories"),
-        rx.cond(
-            count(others) > 0,
-            rx.el.fieldset(
-                rx.el.legend("Depends on"),
-                rx.foreach(
-                    others,
-                    lambda o: rx.el.label(
-                        rx.el.input(
-                            type="checkbox",
-                            name=f"needs-{o['id']}" if editing else "depends_on[]",
-                            value="on" if editing else o["id"],
-                            default_checked=o["chosen"],
-                        ),
-                        o["name"],
-                        class_name="check",
-                    ),
-                ),
-                rx.el.small("Their deploys count as candidates too, at a discount.", class_name="muted"),
             ),
         ),
     )

@@ -13,15 +13,15 @@ from blametrail.catalog import services
 from blametrail.deploys import find
 from blametrail.deploys.slices import GroupBy
 from blametrail.deploys.timeline import Lane, Mark, Window, timeline
-from blametrail.deploys.views import environments
 from blametrail.kit.clock import now, to_micros
 from blametrail.kit.db import ScopedSession, database
 from blametrail.ui import live
-from blametrail.ui.address import PRESETS, Address, read_address
+from blametrail.ui.address import PRESETS, Address
 from blametrail.ui.guard import action
 from blametrail.ui.parts.browser import RangeFields, Timeline, TimelineTools, When
-from blametrail.ui.parts.deploys import Chip, DeployRow, chips, choices, deploy_row, deploy_table, text_filters
-from blametrail.ui.parts.vars import count
+from blametrail.ui.parts.deploy_filters import DeployFilters, address_of, filter_bar, filter_vars, go
+from blametrail.ui.parts.deploys import DeployRow, deploy_row, deploy_table
+from blametrail.ui.parts.vars import count, fill
 from blametrail.ui.shell import shell, show_actor
 
 LISTED = 25
@@ -39,12 +39,6 @@ class TimelineState(rx.State):
     preset: str = ""
     group: str = "service"
     follows_now: bool = True
-    chips: list[Chip] = []
-    texts: dict[str, str] = {"q": "", "branch": "", "author": ""}
-    chosen_services: list[str] = []
-    chosen_environments: list[str] = []
-    service_names: list[str] = []
-    environment_names: list[str] = []
     rows: list[DeployRow] = []
     newest_at: str = ""
     list_href: str = "/deploys"
@@ -59,84 +53,48 @@ class TimelineState(rx.State):
     @rx.event
     @action(Role.VIEWER)
     async def show_window(self, actor: Actor, start: float, end: float) -> Any:
-        return rx.redirect(f"/{self._address().with_window(start, end).query()}", replace=True)
+        return rx.redirect(f"/{address_of(self).with_window(start, end).query()}", replace=True)
 
     @rx.event
     @action(Role.VIEWER)
     async def choose_preset(self, actor: Actor, preset: str) -> Any:
-        return self._go(replace(self._address(), preset=preset if preset in PRESETS else "24h", start=None, end=None))
+        return go(self, replace(address_of(self), preset=preset if preset in PRESETS else "24h", start=None, end=None))
 
     @rx.event
     @action(Role.VIEWER)
     async def group_by(self, actor: Actor, group: str) -> Any:
-        return self._go(replace(self._address(), group="environment" if group == "environment" else "service"))
-
-    @rx.event
-    @action(Role.VIEWER)
-    async def toggle_service(self, actor: Actor, name: str) -> Any:
-        return self._go(self._address().toggled("services", name))
-
-    @rx.event
-    @action(Role.VIEWER)
-    async def toggle_environment(self, actor: Actor, name: str) -> Any:
-        return self._go(self._address().toggled("environments", name))
+        return go(self, replace(address_of(self), group="environment" if group == "environment" else "service"))
 
     @rx.event
     @action(Role.VIEWER)
     async def only_lane(self, actor: Actor, key: str) -> Any:
         """A click on the name of a lane filters by it."""
-        address = self._address()
+        address = address_of(self)
         if address.group == "environment":
-            return self._go(replace(address, environments=(key,)))
+            return go(self, replace(address, environments=(key,)))
         label = next((lane["label"] for lane in self.lanes if lane["key"] == key), "")
-        return self._go(replace(address, services=(label,)))
-
-    @rx.event
-    @action(Role.VIEWER)
-    async def search(self, actor: Actor, form: dict[str, Any]) -> Any:
-        address = self._address()
-        for name in ("q", "branch", "author"):
-            address = address.with_text(name, str(form.get(name, "")))
-        return self._go(address)
-
-    @rx.event
-    @action(Role.VIEWER)
-    async def drop(self, actor: Actor, kind: str, value: str) -> Any:
-        address = self._address()
-        return self._go(address.toggled(kind, value) if kind in {"services", "environments"} else address.with_text(kind, ""))
-
-    @rx.event
-    @action(Role.VIEWER)
-    async def clear(self, actor: Actor) -> Any:
-        return self._go(replace(self._address(), services=(), environments=(), texts={}))
+        return go(self, replace(address, services=(label,)))
 
     @rx.event
     @action(Role.VIEWER)
     async def show_newest(self, actor: Actor) -> Any:
         """From an empty window to the last deploy there was."""
-        newest = await database().read(actor.organization_id, _newest, self._address())
+        newest = await database().read(actor.organization_id, _newest, address_of(self))
         if newest is None:
             return None
         at = _ms(newest)
         length = (self.end - self.start) or 86_400_000
-        return self._go(self._address().with_window(at - length * 0.8, at + length * 0.2))
-
-    def _address(self) -> Address:
-        return read_address(self.router.url.query_parameters)
-
-    def _go(self, address: Address) -> Any:
-        return rx.redirect(f"/{address.query()}")
+        return go(self, address_of(self).with_window(at - length * 0.8, at + length * 0.2))
 
     async def _refresh(self, actor: Actor) -> None:
-        address = self._address()
+        address = address_of(self)
         window = address.window(now())
         key = ("timeline", address.query(), window)
         shown = await live.shared(
             actor.organization_id, key, lambda: database().read(actor.organization_id, _load, address, window)
         )
-        for name, value in shown.items():
-            setattr(self, name, value)
-        self.ready = True
+        await fill(self, DeployFilters, shown["filters"])
+        await fill(self, TimelineState, shown["page"])
 
 
 def _load(session: ScopedSession, address: Address, window: Window) -> dict[str, Any]:
@@ -149,23 +107,21 @@ def _load(session: ScopedSession, address: Address, window: Window) -> dict[str,
     newest = None if shown.count else _newest(session, address)
     fixed = replace(address, start=window.start, end=window.end)
     return {
-        "lanes": [_lane(lane) for lane in shown.lanes],
-        "start": _ms(window.start),
-        "end": _ms(window.end),
-        "count": shown.count,
-        "hidden_lanes": shown.hidden_lanes,
-        "preset": address.preset if address.follows_now else "",
-        "group": address.group,
-        "follows_now": address.follows_now,
-        "chips": address.chips(),
-        "texts": {name: address.texts.get(name, "") for name in ("q", "branch", "author")},
-        "chosen_services": list(address.services),
-        "chosen_environments": list(address.environments),
-        "service_names": sorted(names.values(), key=str.lower),
-        "environment_names": environments(session),
-        "rows": [deploy_row(d) for d in listed.deploys],
-        "newest_at": newest.isoformat() if newest else "",
-        "list_href": f"/deploys{fixed.query()}",
+        "filters": filter_vars(session, address, names),
+        "page": {
+            "ready": True,
+            "lanes": [_lane(lane) for lane in shown.lanes],
+            "start": _ms(window.start),
+            "end": _ms(window.end),
+            "count": shown.count,
+            "hidden_lanes": shown.hidden_lanes,
+            "preset": address.preset if address.follows_now else "",
+            "group": address.group,
+            "follows_now": address.follows_now,
+            "rows": [deploy_row(d) for d in listed.deploys],
+            "newest_at": newest.isoformat() if newest else "",
+            "list_href": f"/deploys{fixed.query()}",
+        },
     }
 
 
@@ -210,7 +166,7 @@ def page() -> rx.Component:
         rx.cond(
             ~TimelineState.ready,
             rx.el.div(class_name="skeleton timeline-skeleton", aria_label="Loading"),
-            rx.cond(count(TimelineState.service_names) == 0, _no_service(), _timeline()),
+            rx.cond(count(DeployFilters.service_names) == 0, _no_service(), _timeline()),
         ),
         actions=_tools(),
     )
@@ -261,20 +217,9 @@ def _tools() -> rx.Component:
 
 def _timeline() -> rx.Component:
     return rx.fragment(
-        rx.el.div(
-            choices("Service", TimelineState.service_names, TimelineState.chosen_services, TimelineState.toggle_service),
-            choices(
-                "Environment",
-                TimelineState.environment_names,
-                TimelineState.chosen_environments,
-                TimelineState.toggle_environment,
-            ),
-            text_filters(TimelineState.texts, TimelineState.search),
-            class_name="filter-bar",
-        ),
-        chips(TimelineState.chips, TimelineState.drop, TimelineState.clear),
+        filter_bar(),
         rx.cond(
-            (TimelineState.count == 0) & (TimelineState.newest_at == "") & (count(TimelineState.chips) == 0),
+            (TimelineState.count == 0) & (TimelineState.newest_at == "") & (count(DeployFilters.chips) == 0),
             _listening(),
             rx.fragment(
                 Timeline.create(
@@ -316,10 +261,10 @@ def _nothing_here() -> rx.Component:
     return rx.el.section(
         rx.el.h2("No deploys in this window"),
         rx.cond(
-            count(TimelineState.chips) > 0,
+            count(DeployFilters.chips) > 0,
             rx.el.p(
                 "Filters are in force: ",
-                rx.foreach(TimelineState.chips, lambda c: rx.el.span(c["label"], ". ")),
+                rx.foreach(DeployFilters.chips, lambda c: rx.el.span(c["label"], ". ")),
                 "Drop one above.",
             ),
         ),

@@ -1,14 +1,13 @@
-"""How a deploy looks in rows, and the bar that filters them."""
+"""How a deploy looks in rows."""
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import reflex as rx
 
 from blametrail.deploys.views import DeployView
 from blametrail.ui.parts.browser import When
-from blametrail.ui.parts.vars import count
 
 
 class DeployRow(TypedDict):
@@ -25,12 +24,6 @@ class DeployRow(TypedDict):
     by: str
     kind: str
     at: str
-
-
-class Chip(TypedDict):
-    kind: str
-    value: str
-    label: str
 
 
 def deploy_row(d: DeployView) -> DeployRow:
@@ -111,64 +104,3 @@ def _deploy_cells(
         rx.el.td(by, class_name="cell-by muted"),
         custom_attrs={"data-row": id},
     )
-
-
-def chips(items: rx.Var[list[Chip]], drop: Any, clear: Any) -> rx.Component:
-    """The filters in force, each removable."""
-    return rx.cond(
-        count(items) > 0,
-        rx.el.div(
-            rx.foreach(
-                items,
-                lambda chip: rx.el.button(
-                    chip["label"],
-                    rx.icon("x", size=12, aria_hidden="true"),
-                    on_click=drop(chip["kind"], chip["value"]),
-                    class_name="chip",
-                    type="button",
-                    aria_label=f"Drop the filter {chip['label']}",
-                ),
-            ),
-            rx.el.button("Clear all", on_click=clear, class_name="link-button", type="button"),
-            class_name="chips",
-            role="group",
-            aria_label="Filters in force",
-        ),
-    )
-
-
-def choices(title: str, options: rx.Var[list[str]], chosen: rx.Var[list[str]], toggle: Any) -> rx.Component:
-    """A drop-down of checkboxes, in plain HTML."""
-    return rx.el.details(
-        rx.el.summary(title, rx.icon("chevron-down", size=14)),
-        rx.el.div(
-            rx.foreach(
-                options,
-                lambda name: rx.el.label(
-                    rx.el.input(type="checkbox", checked=chosen.contains(name), on_change=lambda _: toggle(name)),
-                    name,
-                    class_name="check",
-                ),
-            ),
-            class_name="menu",
-        ),
-        class_name="dropdown",
-    )
-
-
-def text_filters(texts: rx.Var[dict[str, str]], search: Any) -> rx.Component:
-    """Text, branch and author; applied with Enter, or when left."""
-    return rx.el.form(
-        _text_filter("q", "Search message, version or commit", texts, "search"),
-        _text_filter("branch", "Branch", texts),
-        _text_filter("author", "By", texts),
-        rx.el.button("Apply", type="submit", class_name="button"),
-        on_submit=search,
-        role="search",
-        class_name="text-filters",
-        key=f"{texts['q']}~{texts['branch']}~{texts['author']}",
-    )
-
-
-def _text_filter(name: str, label: str, texts: rx.Var[dict[str, str]], kind: str = "text") -> rx.Component:
-    return rx.el.input(name=name, type=kind, placeholder=label, aria_label=label, default_value=texts[name], max_length=200)

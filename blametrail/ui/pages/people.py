@@ -1,23 +1,22 @@
-"""Settings of the organization: general, people, and its end."""
+"""The people of the organization: roles, invitations, and who leaves."""
 
 from __future__ import annotations
 
 from typing import Any, TypedDict
 from uuid import UUID
-from zoneinfo import available_timezones
 
 import reflex as rx
 
 from blametrail.accounts import members, organizations
 from blametrail.accounts.roles import WHAT_ROLES_DO, Actor, Role
 from blametrail.kit.db import ScopedSession, database
-from blametrail.kit.errors import Invalid
 from blametrail.ui import live
 from blametrail.ui.guard import action, tell
 from blametrail.ui.pages.services import may_administer
 from blametrail.ui.parts.browser import ApiForm, Confirm, OneTimeSecret, When
 from blametrail.ui.parts.fields import choice, field
-from blametrail.ui.parts.vars import has_key
+from blametrail.ui.parts.settings_tabs import settings_tabs
+from blametrail.ui.parts.vars import fill
 from blametrail.ui.shell import ShellState, shell, show_actor
 
 INVITABLE = [Role.RESPONDER.value, Role.VIEWER.value, Role.ADMIN.value]
@@ -40,13 +39,8 @@ class InvitationRow(TypedDict):
     expires_at: str
 
 
-class SettingsState(rx.State):
+class PeopleState(rx.State):
     ready: bool = False
-    name: str = ""
-    time_zone: str = ""
-    lookback_hours: str = ""
-    retention_days: str = ""
-    errors: dict[str, str] = {}
     members: list[MemberRow] = []
     invitations: list[InvitationRow] = []
 
@@ -54,28 +48,8 @@ class SettingsState(rx.State):
     @action(Role.VIEWER)
     async def load(self, actor: Actor) -> None:
         await show_actor(self, actor)
-        live.subscribe(self, actor.organization_id, "organization", "people")
-        self.errors = {}
+        live.subscribe(self, actor.organization_id, "people")
         await self._refresh(actor)
-
-    @rx.event
-    @action(Role.ADMIN)
-    async def save(self, actor: Actor, form: dict[str, Any]) -> None:
-        try:
-            await database().write(
-                actor.organization_id,
-                organizations.update,
-                actor,
-                name=str(form.get("name", "")),
-                time_zone=str(form.get("time_zone", "")),
-                lookback_hours=_number(form, "lookback_hours"),
-                retention_days=_number(form, "retention_days"),
-            )
-        except Invalid as error:
-            self.errors = {name: f"This {why}." for name, why in error.fields.items()}
-            return
-        self.errors = {}
-        await tell(self, "Saved.")
 
     @rx.event
     @action(Role.ADMIN)
@@ -109,28 +83,15 @@ class SettingsState(rx.State):
         await tell(self, "The ownership is transferred. You are an admin now.")
         await show_actor(self, actor)
 
-    @rx.event
-    @action(Role.OWNER)
-    async def delete(self, actor: Actor, typed: str) -> Any:
-        await database().write(actor.organization_id, organizations.delete, actor, typed)
-        return rx.redirect("/login")
-
     async def _refresh(self, actor: Actor) -> None:
-        shown = await database().read(actor.organization_id, _load, actor)
-        for name, value in shown.items():
-            setattr(self, name, value)
-        self.ready = True
+        await fill(self, PeopleState, await database().read(actor.organization_id, _load, actor))
 
 
 def _load(session: ScopedSession, actor: Actor) -> dict[str, Any]:
-    """Everything the page shows, by the name of its var; addresses of people for members only."""
-    view = organizations.view(session, actor.organization_id)
+    """Everything the page shows, by the name of its var; invitations for admins only."""
     invitations = members.list_invitations(session) if actor.role.includes(Role.ADMIN) else []
     return {
-        "name": view.name,
-        "time_zone": view.time_zone,
-        "lookback_hours": str(view.lookback_hours),
-        "retention_days": str(view.retention_days),
+        "ready": True,
         "members": [
             MemberRow(id=m.id, name=m.name, email=m.email, role=m.role, joined_at=m.joined_at.isoformat(), is_me=m.is_me)
             for m in members.list_members(session, actor)
@@ -142,29 +103,22 @@ def _load(session: ScopedSession, actor: Actor) -> dict[str, Any]:
     }
 
 
-def _number(form: dict[str, Any], name: str) -> int:
-    try:
-        return int(str(form.get(name, "")))
-    except ValueError:
-        return -1
-
-
 def page() -> rx.Component:
     return shell(
         "Settings",
+        settings_tabs(),
         rx.cond(
-            SettingsState.ready,
-            rx.el.div(_people(), _invitations(), _general(), _end(), class_name="settings-page"),
+            PeopleState.ready,
+            rx.el.div(_people(), _invitations(), class_name="settings-page"),
             rx.el.div(class_name="skeleton table-skeleton", aria_label="Loading"),
         ),
-        actions=rx.el.a("Your account", href="/account", class_name="button"),
     )
 
 
 def _people() -> rx.Component:
     return rx.el.section(
         rx.el.h2("People"),
-        rx.el.ul(rx.foreach(SettingsState.members, _member), class_name="people"),
+        rx.el.ul(rx.foreach(PeopleState.members, _member), class_name="people"),
         rx.el.details(
             rx.el.summary("What the roles may do"),
             rx.el.dl(
@@ -190,7 +144,7 @@ def _member(m: rx.Var[MemberRow]) -> rx.Component:
                     rx.el.select(
                         *(rx.el.option(role, value=role) for role in INVITABLE),
                         value=m["role"],
-                        on_change=lambda role: SettingsState.change_role(m["id"], role),
+                        on_change=lambda role: PeopleState.change_role(m["id"], role),
                         aria_label=f"Role of {m['name']}",
                     ),
                     rx.cond(
@@ -200,7 +154,7 @@ def _member(m: rx.Var[MemberRow]) -> rx.Component:
                             title="Transfer the ownership?",
                             text=f"{m['name']} becomes the owner of this organization; you become an admin.",
                             action="Transfer",
-                            on_confirm=lambda typed: SettingsState.transfer(m["id"], typed),
+                            on_confirm=lambda typed: PeopleState.transfer(m["id"], typed),
                         ),
                     ),
                     Confirm.create(
@@ -209,7 +163,7 @@ def _member(m: rx.Var[MemberRow]) -> rx.Component:
                         text=f"{m['name']} loses access at once, in open tabs too. What they did stays.",
                         action="Remove",
                         danger=True,
-                        on_confirm=lambda typed: SettingsState.remove(m["id"], typed),
+                        on_confirm=lambda typed: PeopleState.remove(m["id"], typed),
                     ),
                 ),
                 rx.fragment(
@@ -222,7 +176,7 @@ def _member(m: rx.Var[MemberRow]) -> rx.Component:
                             text="You lose access at once. To come back you need an invitation.",
                             action="Leave",
                             danger=True,
-                            on_confirm=lambda typed: SettingsState.leave(m["id"], typed),
+                            on_confirm=lambda typed: PeopleState.leave(m["id"], typed),
                         ),
                     ),
                 ),
@@ -252,7 +206,7 @@ def _invitations() -> rx.Component:
             OneTimeSecret.create(
                 of="invitation", label="The invitation link", hint="It is shown once, works once, for 7 days."
             ),
-            rx.el.ul(rx.foreach(SettingsState.invitations, _invitation), class_name="people"),
+            rx.el.ul(rx.foreach(PeopleState.invitations, _invitation), class_name="people"),
         ),
     )
 
@@ -265,80 +219,6 @@ def _invitation(i: rx.Var[InvitationRow]) -> rx.Component:
             rx.el.br(),
             rx.el.small("by ", i["invited_by"], " · ends ", When.create(at=i["expires_at"]), class_name="muted"),
         ),
-        rx.el.button("Withdraw", type="button", on_click=SettingsState.withdraw(i["id"]), class_name="button"),
+        rx.el.button("Withdraw", type="button", on_click=PeopleState.withdraw(i["id"]), class_name="button"),
         key=i["id"],
-    )
-
-
-def _general() -> rx.Component:
-    s = SettingsState
-
-    def wrong(name: str) -> rx.Component:
-        return rx.cond(has_key(s.errors, name), rx.el.span(s.errors[name], class_name="field-error", role="alert"))
-
-    return rx.cond(
-        may_administer(),
-        rx.el.section(
-            rx.el.h2("General"),
-            rx.el.form(
-                field("Name", "name", default_value=s.name, max_length=100),
-                wrong("name"),
-                rx.el.div(
-                    field(
-                        "Time zone",
-                        "time_zone",
-                        default_value=s.time_zone,
-                        list="zones",
-                        hint="For reports; pages use each reader's own.",
-                    ),
-                    field(
-                        "Lookback, hours",
-                        "lookback_hours",
-                        type="number",
-                        default_value=s.lookback_hours,
-                        hint="How far back suspects are searched.",
-                    ),
-                    field(
-                        "Retention, days",
-                        "retention_days",
-                        type="number",
-                        default_value=s.retention_days,
-                        hint="How long deploys and incidents are kept.",
-                    ),
-                    class_name="columns",
-                ),
-                wrong("time_zone"),
-                wrong("lookback_hours"),
-                wrong("retention_days"),
-                rx.el.datalist(
-                    *(rx.el.option(value=zone) for zone in sorted(available_timezones()) if "/" in zone), id="zones"
-                ),
-                rx.el.div(rx.el.button("Save", type="submit", class_name="button primary"), class_name="row end"),
-                on_submit=s.save,
-                class_name="form",
-                aria_label="General settings",
-                no_validate=True,
-                key=f"{s.name}{s.time_zone}{s.lookback_hours}{s.retention_days}",
-            ),
-        ),
-    )
-
-
-def _end() -> rx.Component:
-    return rx.cond(
-        ShellState.role == "owner",
-        rx.el.section(
-            rx.el.h2("Delete the organization"),
-            rx.el.p("All its services, tokens, deploys and people's access go with it. It cannot be undone."),
-            Confirm.create(
-                trigger="Delete organization",
-                title="Delete the organization?",
-                text="Every service, deploy, token and setting of it is deleted. People who belong to no other organization lose their account.",
-                action="Delete for good",
-                danger=True,
-                typed=SettingsState.name,
-                on_confirm=SettingsState.delete,
-            ),
-            class_name="danger-zone",
-        ),
     )
