@@ -95,7 +95,6 @@ def page() -> rx.Component:
             rx.el.div(rx.cond(may_administer(), _form(), _facts()), _end(), class_name="settings-page"),
             rx.el.div(class_name="skeleton table-skeleton", aria_label="Loading"),
         ),
-        actions=rx.el.a("Your account", href="/account", class_name="button"),
     )
 
 
