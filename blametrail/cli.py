@@ -79,7 +79,7 @@ def create_service(
         _open_database()
         from blametrail.catalog.services import ServiceDraft, create
         from blametrail.kit.db import EVERY_ORGANIZATION, database
-        from blametrail.kit.tokens import key_ring
+        from blametrail.kit.keys import key_ring
 
         draft = ServiceDraft.checked(
             name=name,
@@ -95,6 +95,21 @@ def create_service(
         typer.echo(json.dumps({"id": str(service_id), "name": draft.name, "deploy_token": token}))
     else:
         typer.echo(f"{draft.name} is made. Its deploy token, shown only now:\n{token}")
+
+
+@app.command()
+def rotate_keys(
+    new: Annotated[
+        bool, typer.Option("--new", help="First make a new key, where the keys are in the data folder's file.")
+    ] = False,
+) -> None:
+    """Seal every stored secret under the current key, while the server runs; may be stopped and run again."""
+    with _plain_errors():
+        _open_database()
+        from blametrail.key_rotation import rotate
+
+        for line in rotate(make_new_key=new):
+            typer.echo(line)
 
 
 class NeverFails(TyperCommand):
@@ -196,12 +211,10 @@ def demo(
 def _open_database() -> None:
     """Settings, logs on standard error, and the tables this version needs."""
     from blametrail.kit.logs import configure_logs
-    from blametrail.kit.tokens import key_ring
-    from blametrail.migrations import migrate
+    from blametrail.migrations import open_database
 
     configure_logs()
-    key_ring()
-    migrate()
+    open_database()
 
 
 def _organization(session: ScopedSession, name: str) -> UUID:

@@ -27,7 +27,7 @@ from blametrail.deploys.tables import Deploy
 from blametrail.kit.clock import now
 from blametrail.kit.db import Database, ScopedSession
 from blametrail.kit.errors import Invalid, Refused, Unavailable
-from blametrail.kit.tokens import KeyRing, key_ring
+from blametrail.kit.keys import KeyRing, key_ring
 
 OWNER = "demo@example.com"
 SERVICES = ("web", "api", "worker")

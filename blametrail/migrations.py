@@ -1,4 +1,4 @@
-"""Bring the database to the form this version needs, once, under a lock."""
+"""Open the database: in the form this version needs, with the keys that it needs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,19 @@ from sqlalchemy import create_engine, pool, text
 import blametrail.accounts.tables
 import blametrail.catalog.tables
 import blametrail.deploys.tables  # noqa: F401  (tables register themselves)
+from blametrail.kit.db import EVERY_ORGANIZATION, database
+from blametrail.kit.keys import check_known_keys, key_ring, origin_of_keys
 from blametrail.settings import settings
 
 PACKAGE = Path(__file__).parent
 POSTGRES_LOCK = 8_213_701_442_591_113
+
+
+def open_database() -> None:
+    """Migrate, and look whether every key is here that made a token or sealed a secret; raises ValueError."""
+    key_ring()
+    migrate()
+    database().write_now(EVERY_ORGANIZATION, check_known_keys, key_ring(), origin_of_keys())
 
 
 def migrate() -> None:

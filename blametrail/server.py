@@ -20,17 +20,15 @@ SECONDS_TO_STOP = 10.0
 def serve() -> None:
     """Migrate, then serve until told to stop; exits with words when something is missing."""
     from blametrail.kit.logs import configure_logs
-    from blametrail.kit.tokens import key_ring
-    from blametrail.migrations import migrate
+    from blametrail.migrations import open_database
 
     configure_logs()
-    try:
-        key_ring()
-    except ValueError as error:
-        sys.exit(f"blametrail: {error}")
     if not frontend.is_built():
         sys.exit("blametrail: the pages are not compiled. Run `make run`, or `python -m blametrail.frontend` in a checkout.")
-    migrate()
+    try:
+        open_database()
+    except ValueError as error:
+        sys.exit(f"blametrail: {error}")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(_application()))
 

@@ -15,7 +15,8 @@ from blametrail.accounts.tables import Invitation, Membership, Organization, Per
 from blametrail.kit.clock import now
 from blametrail.kit.db import ScopedSession
 from blametrail.kit.errors import Conflict, Invalid, NotFound
-from blametrail.kit.tokens import KeyRing, new_token
+from blametrail.kit.keys import KeyRing
+from blametrail.kit.tokens import new_token
 
 INVITATION_LIFETIME = timedelta(days=7)
 GONE = "This invitation has been used, withdrawn or is older than 7 days. Ask for a new one."

@@ -16,7 +16,8 @@ from blametrail.accounts.tables import LoginSession, Membership, Organization, P
 from blametrail.kit.clock import now
 from blametrail.kit.db import EVERY_ORGANIZATION, Database, ScopedSession
 from blametrail.kit.errors import Invalid, NotFound, NotSignedIn
-from blametrail.kit.tokens import KeyRing, new_token
+from blametrail.kit.keys import KeyRing
+from blametrail.kit.tokens import new_token
 
 COOKIE = "blametrail_session"
 LIFETIME = timedelta(days=14)
@@ -103,10 +104,11 @@ def find_actor(session: ScopedSession, keys: KeyRing, token: str) -> Actor | Non
     )
 
 
-def slide(session: ScopedSession, session_id: UUID) -> None:
-    """Extend a session that is in use."""
-    login = session.get(LoginSession, session_id)
+def slide(session: ScopedSession, keys: KeyRing, token: str) -> None:
+    """Extend a session that is in use; from here on the current key knows it."""
+    login = session.exec(select(LoginSession).where(col(LoginSession.token_hash).in_(keys.digests(token)))).first()
     if login is not None:
+        login.token_hash = keys.digest(token)
         login.seen_at, login.expires_at = now(), now() + LIFETIME
         session.add(login)
 

@@ -25,8 +25,8 @@ from blametrail.catalog import deploy_tokens, services
 from blametrail.kit import mail
 from blametrail.kit.db import EVERY_ORGANIZATION, database
 from blametrail.kit.errors import Invalid, NotAllowed, NotFound, NotSignedIn, TooMany
+from blametrail.kit.keys import key_ring
 from blametrail.kit.limits import rate_limits
-from blametrail.kit.tokens import key_ring
 from blametrail.settings import settings
 
 LARGEST_FORM = 65_536

@@ -16,8 +16,8 @@ from blametrail.deploys.report import DeployReport, check_key, parse_report
 from blametrail.kit.clock import now
 from blametrail.kit.db import EVERY_ORGANIZATION, database
 from blametrail.kit.errors import Invalid, Refused, TooMany
+from blametrail.kit.keys import key_ring
 from blametrail.kit.limits import rate_limits
-from blametrail.kit.tokens import key_ring
 from blametrail.settings import settings
 
 LARGEST_BODY = 102_400

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, update
 from sqlalchemy import select as sql_select
 from sqlmodel import col, select
 
@@ -15,7 +15,8 @@ from blametrail.catalog.tables import DeployToken, Service
 from blametrail.kit.clock import now
 from blametrail.kit.db import Prepared, ScopedSession
 from blametrail.kit.errors import NotFound
-from blametrail.kit.tokens import KeyRing, new_token, recognisable, same_digest
+from blametrail.kit.keys import KeyRing
+from blametrail.kit.tokens import new_token, recognisable, same_digest
 
 PREFIX = "dpl_"
 
@@ -88,10 +89,14 @@ def rotate(session: ScopedSession, keys: KeyRing, actor: Actor, service_id: UUID
 def find(session: ScopedSession, keys: KeyRing, presented: str) -> TokenHolder | None:
     """Who a token belongs to, rotated ones included (see `rotated_at`); None when it is unknown. Until
     the transaction ends, others who show a token of that service wait here: deploys of one service are
-    stored one after the other. (SQLite has one writer anyway.)"""
-    for digest in keys.digests(presented):
+    stored one after the other. (SQLite has one writer anyway.) A token hashed with an older key is hashed
+    again with the current one."""
+    current_digest, *older = keys.digests(presented)
+    for digest in (current_digest, *older):
         for token_id, stored, *rest in session.run(_BY_DIGEST, digest=digest):
             if same_digest(stored, digest):
+                if digest != current_digest:
+                    session.exec(update(DeployToken).where(col(DeployToken.id) == token_id).values(token_hash=current_digest))
                 return TokenHolder(token_id, *rest)
     return None
 

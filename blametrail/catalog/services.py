@@ -19,7 +19,7 @@ from blametrail.catalog.repositories import RepositoryLink, parse_repository
 from blametrail.catalog.tables import Service, ServiceDependency, ServiceRepository
 from blametrail.kit.db import ScopedSession
 from blametrail.kit.errors import Invalid, NotFound
-from blametrail.kit.tokens import KeyRing
+from blametrail.kit.keys import KeyRing
 
 NO_SERVICE = "There is no such service in this organization. It may have been deleted."
 

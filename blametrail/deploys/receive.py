@@ -12,7 +12,7 @@ from blametrail.deploys.record import Recorded, record_deploy
 from blametrail.deploys.report import DeployReport
 from blametrail.kit.db import ScopedSession
 from blametrail.kit.errors import Invalid, NotSignedIn, Refused
-from blametrail.kit.tokens import KeyRing
+from blametrail.kit.keys import KeyRing
 
 NOTE_USE_AFTER = timedelta(minutes=1)
 MISSING = "The X-Deploy-Token header is missing. Send the service's deploy token in it."

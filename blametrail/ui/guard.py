@@ -22,7 +22,7 @@ from blametrail.accounts.roles import Actor, Role
 from blametrail.kit.clock import now
 from blametrail.kit.db import EVERY_ORGANIZATION, database
 from blametrail.kit.errors import BlameTrailError
-from blametrail.kit.tokens import key_ring
+from blametrail.kit.keys import key_ring
 
 log = structlog.get_logger(__name__)
 Handler = Callable[..., Awaitable[Any]]
@@ -82,7 +82,7 @@ async def current_actor(state: rx.State) -> Actor | None:
         return None
     actor = await database().read(EVERY_ORGANIZATION, sessions.find_actor, key_ring(), token)
     if actor and now() - actor.seen_at > sessions.SLIDE_AFTER:
-        await database().write(EVERY_ORGANIZATION, sessions.slide, actor.session_id)
+        await database().write(EVERY_ORGANIZATION, sessions.slide, key_ring(), token)
     return actor
 
 

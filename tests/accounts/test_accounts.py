@@ -18,11 +18,11 @@ from blametrail.accounts.tables import Invitation, LoginSession, Membership, Per
 from blametrail.kit.clock import now
 from blametrail.kit.db import EVERY_ORGANIZATION, Database, ScopedSession
 from blametrail.kit.errors import Conflict, Invalid, NotAllowed, NotFound
-from blametrail.kit.tokens import KeyRing
+from blametrail.kit.keys import Key, KeyRing
 from tests.cast import Cast, cast, opened
 from tests.running import PASSWORD, Server, free_port, running
 
-KEYS = KeyRing((b"k" * 32,))
+KEYS = KeyRing((Key(b"k" * 32),))
 
 
 @pytest.fixture(scope="module")
@@ -249,7 +249,7 @@ def test_it_ends_a_session_by_time_and_by_removal(db: Database, alice: UUID) -> 
 
     db.write_now(EVERY_ORGANIZATION, change)
     assert actor_of(db, token) is None
-    db.write_now(EVERY_ORGANIZATION, sessions.slide, actor.session_id)
+    db.write_now(EVERY_ORGANIZATION, sessions.slide, KEYS, token)
     assert actor_of(db, token) is not None
     db.write_now(EVERY_ORGANIZATION, sessions.end, KEYS, token)
     assert actor_of(db, token) is None

@@ -19,7 +19,7 @@ from blametrail.deploys.tables import Deploy
 from blametrail.deploys.timeline import Window, timeline
 from blametrail.kit.clock import now
 from blametrail.kit.db import EVERY_ORGANIZATION, Database, ScopedSession
-from blametrail.kit.tokens import KeyRing
+from blametrail.kit.keys import Key, KeyRing
 from tests.bench.load import quantile
 from tests.bench.report import Report
 from tests.cast import opened
@@ -52,7 +52,7 @@ def fill(db: Database, organization_id: UUID) -> None:
     dice, end = random.Random(1), now()
     for number in range(SERVICES):
         draft = ServiceDraft.checked(name=f"service-{number}", environment="production", type="web")
-        db.write_now(organization_id, create, KeyRing((b"x" * 32,)), draft, "bench")
+        db.write_now(organization_id, create, KeyRing((Key(b"x" * 32),)), draft, "bench")
 
     def add(session: ScopedSession) -> None:
         from blametrail.catalog.services import names

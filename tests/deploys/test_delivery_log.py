@@ -14,9 +14,9 @@ from blametrail.deploys.delivery_log import KEPT, Request, forget_old_deliveries
 from blametrail.deploys.tables import Delivery
 from blametrail.kit.clock import now
 from blametrail.kit.db import EVERY_ORGANIZATION, Database, ScopedSession
-from blametrail.kit.tokens import KeyRing
+from blametrail.kit.keys import Key, KeyRing
 
-KEYS = KeyRing((b"k" * 32,))
+KEYS = KeyRing((Key(b"k" * 32),))
 
 
 def test_it_forgets_what_is_old(db: Database, alice: UUID) -> None:

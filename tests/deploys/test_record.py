@@ -24,10 +24,10 @@ from blametrail.deploys.record import Recorded, record_deploy
 from blametrail.deploys.report import DeployReport, parse_report
 from blametrail.deploys.tables import Deploy, DeployCommit
 from blametrail.kit.db import EVERY_ORGANIZATION, Database, ScopedSession, select
-from blametrail.kit.tokens import KeyRing
+from blametrail.kit.keys import Key, KeyRing
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-KEYS = KeyRing((b"a key of tests that is long enough",))
+KEYS = KeyRing((Key(b"a key of tests that is long enough"),))
 TOKENS: dict[UUID, str] = {}
 
 

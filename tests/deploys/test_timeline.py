@@ -21,9 +21,9 @@ from blametrail.deploys.slices import GroupBy
 from blametrail.deploys.timeline import Mark, Window, cluster, timeline
 from blametrail.deploys.views import environments
 from blametrail.kit.db import EVERY_ORGANIZATION, Database, ScopedSession
-from blametrail.kit.tokens import KeyRing
+from blametrail.kit.keys import Key, KeyRing
 
-KEYS = KeyRing((b"k" * 32,))
+KEYS = KeyRing((Key(b"k" * 32),))
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 

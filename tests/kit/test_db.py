@@ -18,9 +18,9 @@ from blametrail.catalog import services
 from blametrail.catalog.tables import DeployToken, Service
 from blametrail.kit.db import EVERY_ORGANIZATION, Database, Prepared, ScopedSession
 from blametrail.kit.errors import Conflict
-from blametrail.kit.tokens import KeyRing
+from blametrail.kit.keys import Key, KeyRing
 
-KEYS = KeyRing((b"k" * 32,))
+KEYS = KeyRing((Key(b"k" * 32),))
 DRAFT = services.ServiceDraft.checked(name="web", environment="production", type="web")
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from blametrail.kit.tokens import KeyRing, load_key_ring, new_token
+from blametrail.kit.keys import Key, KeyRing, load_key_ring
+from blametrail.kit.tokens import new_token
 
 
 def test_it_makes_a_key_file_for_its_owner_only(tmp_path: Path) -> None:
@@ -40,7 +41,7 @@ def test_it_refuses_an_empty_key_file(tmp_path: Path) -> None:
 
 
 def test_it_never_prints_a_key() -> None:
-    assert "secret" not in repr(KeyRing((b"secret" * 8,)))
+    assert "secret" not in repr(KeyRing((Key(b"secret" * 8),)))
 
 
 def test_it_makes_tokens_nobody_guesses() -> None:
