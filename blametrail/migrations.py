@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, pool, text
 
 import blametrail.accounts.tables
 import blametrail.catalog.tables
+import blametrail.codehosts.tables
 import blametrail.deploys.tables  # noqa: F401  (tables register themselves)
 from blametrail.kit.db import EVERY_ORGANIZATION, database
 from blametrail.kit.keys import check_known_keys, key_ring, origin_of_keys

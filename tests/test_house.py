@@ -6,6 +6,9 @@ import ast
 import re
 from pathlib import Path
 
+from sqlmodel import SQLModel
+
+from blametrail.key_rotation import HASHED, SEALED
 from blametrail.settings import Settings
 from tests.running import ROOT
 
@@ -72,3 +75,10 @@ def test_it_speaks_of_itself_only() -> None:
     leaks = re.compile(r"(?:^|[^A-Za-z.])/(?:work|farm)/|PRODUCT\.md|DEVELOPERS")
     tracked = [*SOURCES, *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md"), *(ROOT / "assets").rglob("*.*")]
     assert not [p for p in tracked if p.suffix not in {".png"} and leaks.search(Path(p).read_text())]
+
+
+def test_it_rotates_the_key_of_every_sealed_column() -> None:
+    sealed = {(t.name, c.name) for t in SQLModel.metadata.tables.values() for c in t.columns if c.name.endswith("_sealed")}
+    assert sealed == {(str(table.__tablename__), column) for table, column in SEALED}
+    hashed = {t.name for t in SQLModel.metadata.tables.values() if "token_hash" in t.columns}
+    assert hashed == {str(table.__tablename__) for table, _, _ in HASHED}

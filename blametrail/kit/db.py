@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -51,6 +52,8 @@ SQLITE_PRAGMAS = (
 )
 LARGEST_BATCH = 64
 WAITING_WRITES = 1_000
+LOOK_FOR_OTHERS = 2.0
+"""Seconds between two looks whether another process has written to the file, while there is nothing to write."""
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(column_0_label)s",
@@ -237,8 +240,13 @@ class Database:
         return result
 
     def _write_batches(self) -> None:
+        version = 0
         while True:
-            first = self._waiting.get()
+            try:
+                first = self._waiting.get(timeout=LOOK_FOR_OTHERS)
+            except queue.Empty:
+                version = self._hear_of_others(version)
+                continue
             if first is None:
                 return
             batch, closing = [first], False
@@ -253,6 +261,22 @@ class Database:
             self._commit_together([work for work in batch if work.done.set_running_or_notify_cancel()])
             if closing:
                 return
+
+    def _hear_of_others(self, known: int) -> int:
+        """Tell listeners when the file was changed by another process, such as the command line. SQLite counts,
+        for each connection, the commits of all others; this thread's connection makes all of ours."""
+        try:
+            connection = self.engine.raw_connection()
+            try:
+                version: int = connection.cursor().execute("PRAGMA data_version").fetchone()[0]
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            log.warning("cannot look for other processes", reason=str(error))
+            return known
+        if known not in {0, version}:
+            self._hub.publish([live.EVERYTHING])
+        return version
 
     def _commit_together(self, batch: list[_Work]) -> None:
         """Commit a batch at once; if one piece of it fails, each runs again on its own. If the database

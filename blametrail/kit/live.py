@@ -30,6 +30,10 @@ class Announcement:
     topic: str
 
 
+EVERYTHING = Announcement(UUID(int=0), "*")
+"""Another process wrote something, and all we know is that it did."""
+
+
 def announce(session: Session, organization_id: UUID, topic: str) -> None:
     """Tell listeners once this transaction is committed; nothing is told if it is not."""
     session.info.setdefault(_KEY, {})[Announcement(organization_id, topic)] = None

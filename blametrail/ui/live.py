@@ -16,7 +16,7 @@ from uuid import UUID
 import reflex as rx
 import structlog
 
-from blametrail.kit.live import Announcement, hub
+from blametrail.kit.live import EVERYTHING, Announcement, hub
 from blametrail.ui.guard import current_actor
 
 log = structlog.get_logger(__name__)
@@ -25,7 +25,7 @@ PAUSE, BUSY_PAUSE = 0.05, 0.12
 a browser that is sent more than it can draw shows everything late."""
 
 SHARED_FOR = 2.0
-"""Seconds that a view is shared; another process may have written without telling us."""
+"""Seconds that a view is shared; another process may have written and told nobody."""
 MOST_SHARED = 500
 
 
@@ -72,6 +72,8 @@ async def refreshing(app: rx.App) -> AsyncIterator[None]:
         loop.call_soon_threadsafe(note, told)
 
     def note(told: Sequence[Announcement]) -> None:
+        if EVERYTHING in told:
+            _views.clear()
         for organization_id in {announcement.organization_id for announcement in told}:
             _forget_views(organization_id)
         _waiting.append(told)
@@ -104,12 +106,17 @@ async def _refresh_all(app: rx.App, heard: set[Announcement]) -> None:
     concerned = [
         (token, wanted)
         for token, wanted in _subscriptions.items()
-        if any(a.organization_id == wanted.organization_id and a.topic in wanted.topics for a in heard)
+        if any(_concerns(announcement, wanted) for announcement in heard)
     ]
     results = await asyncio.gather(*(_refresh(app, *each) for each in concerned), return_exceptions=True)
     for result in results:
         if isinstance(result, Exception):
             log.error("a page was not refreshed", exc_info=result)
+
+
+def _concerns(announcement: Announcement, wanted: _Subscription) -> bool:
+    same = announcement.organization_id == wanted.organization_id and announcement.topic in wanted.topics
+    return same or announcement == EVERYTHING
 
 
 async def _refresh(app: rx.App, token: str, wanted: _Subscription) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,9 +18,11 @@ from blametrail.accounts import organizations
 from blametrail.accounts.tables import Organization
 from blametrail.catalog import services
 from blametrail.catalog.tables import DeployToken, Service
-from blametrail.kit.db import EVERY_ORGANIZATION, Database, Prepared, ScopedSession
+from blametrail.kit import live
+from blametrail.kit.db import EVERY_ORGANIZATION, LOOK_FOR_OTHERS, Database, Prepared, ScopedSession
 from blametrail.kit.errors import Conflict
 from blametrail.kit.keys import Key, KeyRing
+from tests.running import PASSWORD
 
 KEYS = KeyRing((Key(b"k" * 32),))
 DRAFT = services.ServiceDraft.checked(name="web", environment="production", type="web")
@@ -124,3 +128,24 @@ def test_it_calls_a_clash_a_conflict(db: Database, two: tuple[UUID, UUID]) -> No
     row = Service(name="web", environment="production", type="web")
     with pytest.raises(Conflict):
         db.write_now(two[0], lambda s: s.add(row))
+
+
+def test_it_hears_of_what_another_process_writes(db: Database) -> None:
+    """The command line makes services while the server runs; open pages must show them."""
+    if not db.is_sqlite:
+        pytest.skip("on PostgreSQL, Redis carries what other processes say")
+    heard = threading.Event()
+    hub = live.Hub()
+    hub.listen(lambda told: heard.set() if live.EVERYTHING in told else None)
+    ours = Database(db.url, hub)
+    try:
+        ours.write_now(EVERY_ORGANIZATION, lambda s: None)
+        time.sleep(LOOK_FOR_OTHERS * 1.5)
+        assert not heard.is_set(), "it took its own writes for another's"
+        db.write_now(
+            EVERY_ORGANIZATION,
+            lambda s: organizations.found_first(s, organization="A", name="A", email="a@example.com", password=PASSWORD),
+        )
+        assert heard.wait(10)
+    finally:
+        ours.close()

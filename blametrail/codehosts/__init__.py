@@ -1,0 +1,1 @@
+"""Connections to GitHub and GitLab, and what they tell of repositories."""

@@ -1,0 +1,44 @@
+"""Rows of connections to code hosts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+from sqlmodel import Field, Index, UniqueConstraint
+
+from blametrail.kit.clock import now
+from blametrail.kit.db import Tenanted, UtcTime
+
+_OF_ORGANIZATION = text("service_id IS NULL")
+_WHERE_OF_ORGANIZATION: Any = {"sqlite_where": _OF_ORGANIZATION, "postgresql_where": _OF_ORGANIZATION}
+
+
+class Connection(Tenanted, table=True):
+    """A way to ask one code host, for the whole organization or for one service."""
+
+    __table_args__ = (
+        UniqueConstraint("service_id", "host_url"),
+        Index("uq_connection_host_url", "organization_id", "host_url", unique=True, **_WHERE_OF_ORGANIZATION),
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    service_id: UUID | None = Field(default=None, foreign_key="service.id", ondelete="CASCADE", index=True)
+    kind: str
+    host_url: str
+    level: str
+    credential: str
+    secret_sealed: str
+    app_id: str = ""
+    installation_id: str = ""
+    set_by: str
+    set_at: datetime = Field(default_factory=now, sa_type=UtcTime)
+    used_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    checked_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    expires_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    # What the host says the secret may do, as it says it; and what is wrong with it, in words.
+    granted: str = ""
+    fault: str = ""
+    remedy: str = ""
