@@ -11,6 +11,7 @@ from reflex.app import default_error_boundary
 
 from blametrail.deploys.delivery_log import forget_old_deliveries
 from blametrail.kit.db import EVERY_ORGANIZATION, database
+from blametrail.kit.jobs import Kind, forget_finished_jobs, working
 from blametrail.kit.live import hub
 from blametrail.kit.schedule import ticking
 from blametrail.ui import live
@@ -28,17 +29,23 @@ from blametrail.ui.pages import (
     services,
     timeline,
 )
+from blametrail.ui.socket import check_sockets, on_page_error
+
+JOBS: dict[str, Kind] = {}
+"""How each kind of job is done."""
 
 
 async def sweep() -> None:
     """Drop what is kept for a while only."""
     await database().write(EVERY_ORGANIZATION, forget_old_deliveries)
+    await database().write(EVERY_ORGANIZATION, forget_finished_jobs)
 
 
 @asynccontextmanager
 async def beside_the_pages() -> AsyncIterator[None]:
-    """What lives as long as the server: the live pages, the clock, the database."""
-    async with live.refreshing(app), ticking([(timedelta(hours=6), sweep)]):
+    """What lives as long as the server: the live pages, the clock, the worker of jobs, the database."""
+    every_six_hours = [(timedelta(hours=6), sweep)]
+    async with live.refreshing(app), ticking(every_six_hours), working(database(), hub(), JOBS):
         yield
     hub().close()
     database().close()
@@ -49,6 +56,7 @@ app = rx.App(
     app_wraps={(55, "ErrorBoundary"): lambda stateful: default_error_boundary()},
     toaster=None,
     backend_exception_handler=on_stray_error,
+    frontend_exception_handler=on_page_error,
     html_lang="en",
     head_components=[
         rx.el.meta(name="description", content="Which change broke it? Deploys, incidents and ranked suspects."),
@@ -56,6 +64,7 @@ app = rx.App(
         rx.el.link(rel="icon", href="/favicon.svg", type="image/svg+xml"),
     ],
 )
+check_sockets(app)
 app.add_middleware(OneSessionOnly())
 app.register_lifespan_task(beside_the_pages)
 

@@ -53,9 +53,10 @@ def init(
     with _plain_errors():
         _open_database()
         from blametrail.accounts.organizations import found_first
+        from blametrail.accounts.passwords import PasswordHash, hash_password
         from blametrail.kit.db import EVERY_ORGANIZATION, database
 
-        password = _password()
+        password = PasswordHash(hash_password(_password()))
         database().write_now(
             EVERY_ORGANIZATION, found_first, organization=organization, name=name, email=email, password=password
         )

@@ -85,7 +85,7 @@ def pack_into_package() -> None:
 
 def _fingerprint() -> str:
     """Hash of everything the compiled pages are made from."""
-    parts = [SOURCE / "rxconfig.py", SOURCE / "requirements.txt", *sorted((SOURCE / "reflex.lock").glob("*"))]
+    parts = [SOURCE / "rxconfig.py", SOURCE / "requirements.txt", SOURCE / "reflex.lock/bun.lock"]
     for folder, pattern in ((PACKAGE, "**/*.py"), (SOURCE / "assets", "**/*")):
         parts += sorted(p for p in folder.glob(pattern) if p.is_file() and "_project" not in p.parts)
     digest = hashlib.sha256()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,8 @@ from sqlalchemy import create_engine, pool, text
 import blametrail.accounts.tables
 import blametrail.catalog.tables
 import blametrail.codehosts.tables
-import blametrail.deploys.tables  # noqa: F401  (tables register themselves)
+import blametrail.deploys.tables
+import blametrail.kit.job_tables  # noqa: F401  (tables register themselves)
 from blametrail.kit.db import EVERY_ORGANIZATION, database
 from blametrail.kit.keys import check_known_keys, key_ring, origin_of_keys
 from blametrail.settings import settings
@@ -25,6 +27,7 @@ POSTGRES_LOCK = 8_213_701_442_591_113
 
 def open_database() -> None:
     """Migrate, and look whether every key is here that made a token or sealed a secret; raises ValueError."""
+    os.umask(0o077)  # what this process writes is for its owner only: the database holds what only members may see
     key_ring()
     migrate()
     database().write_now(EVERY_ORGANIZATION, check_known_keys, key_ring(), origin_of_keys())

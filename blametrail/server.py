@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import uvloop
+from sqlalchemy.exc import SQLAlchemyError
 
 from blametrail import frontend
 from blametrail.settings import settings
@@ -25,10 +28,13 @@ def serve() -> None:
     configure_logs()
     if not frontend.is_built():
         sys.exit("blametrail: the pages are not compiled. Run `make run`, or `python -m blametrail.frontend` in a checkout.")
+    _refuse_a_taken_port()
     try:
         open_database()
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"blametrail: {error}")
+    except SQLAlchemyError as error:
+        sys.exit(f"blametrail: the database could not serve: {getattr(error, 'orig', None) or error}")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(_application()))
 
@@ -42,6 +48,7 @@ def _application() -> Callable[..., Any]:
         "REFLEX_ENV_MODE": "prod",
         "REFLEX_TELEMETRY_ENABLED": "false",
         "REFLEX_CHECK_LATEST_VERSION": "false",
+        "REFLEX_SOCKET_MAX_HTTP_BUFFER_SIZE": "65536",
         "REFLEX_WEB_WORKDIR": str(project / ".web"),
         # Internal names of Reflex, two underscores included: use the pages that are there.
         "__REFLEX_SKIP_COMPILE": "true",
@@ -56,6 +63,19 @@ def _application() -> Callable[..., Any]:
     return Edge(api, app(), project / ".web/build/client", settings().over_tls)
 
 
+def _refuse_a_taken_port() -> None:
+    """The server shares its port with whoever else asks to; two of them would each get some of the requests."""
+    family = socket.AF_INET6 if ":" in settings().host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings().host, settings().port))
+        except OSError as error:
+            sys.exit(
+                f"blametrail: cannot listen on {settings().host}:{settings().port}: {error.strerror}. Set BLAMETRAIL_PORT."
+            )
+
+
 def _leave() -> None:
     """A browser that does not close its socket must not keep us: what was accepted is finished, then go."""
     from blametrail.kit.db import database
@@ -65,15 +85,20 @@ def _leave() -> None:
 
 
 async def _serve(application: Callable[..., Any]) -> None:
-    from granian.constants import Interfaces
+    from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
     from granian.server.embed import Server
 
+    logging.getLogger("_granian").setLevel(logging.ERROR)  # it warns at each start that being embedded is new
     server = Server(
         application,
         address=settings().host,
         port=settings().port,
         interface=Interfaces.ASGI,
+        # Connections that say nothing cost little; at the default of 128 they would lock everybody else out.
+        http=HTTPModes.http1,
+        backlog=1024,
+        backpressure=4096,
         http1_settings=HTTP1Settings(header_read_timeout=10_000),
         log_access=False,
         log_level="warning",

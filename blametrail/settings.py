@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from limits import parse
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -24,8 +26,33 @@ def _origin(value: str) -> str:
     return value.strip().rstrip("/")
 
 
+HOST_NAME = re.compile(r"(?!(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?\Z)(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?", re.IGNORECASE)
+"""A name of ASCII letters; what ends in a number is an address, in one of the many ways to write one."""
+
+
+def parse_hosts(value: str) -> tuple[frozenset[str], tuple[IPv4Network | IPv6Network, ...]]:
+    """Host names in lower case without a last dot, and networks (an address is one of its own), from a comma-separated
+    list; raises ValueError."""
+    names, networks = set(), []
+    for entry in filter(None, (part.strip() for part in value.split(","))):
+        if HOST_NAME.fullmatch(entry):
+            names.add(entry.lower().removesuffix("."))
+            continue
+        try:
+            networks.append(ip_network(entry))
+        except ValueError:
+            raise ValueError("must list host names, addresses or networks such as 10.0.0.0/8, separated by commas") from None
+    return frozenset(names), tuple(networks)
+
+
+def _hosts(value: str) -> str:
+    parse_hosts(value)
+    return value
+
+
 Rate = Annotated[str, AfterValidator(_rate)]
 Origin = Annotated[str, AfterValidator(_origin)]
+Hosts = Annotated[str, AfterValidator(_hosts)]
 
 
 class Settings(BaseSettings):
@@ -43,7 +70,7 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="`postgresql://…` to use PostgreSQL. Default: SQLite in the data folder.")
     redis_url: str = Field(
         "",
-        validation_alias="REFLEX_REDIS_URL",
+        validation_alias=AliasChoices("BLAMETRAIL_REDIS_URL", "REFLEX_REDIS_URL"),
         description="Redis for page state, rate limits and live messages when several processes serve.",
     )
     secret_keys: str = Field(
@@ -56,11 +83,18 @@ class Settings(BaseSettings):
     ingest_rate_limit: Rate = Field("60/minute", description="Deploy posts allowed per client address.")
     test_rate_limit: Rate = Field("10/minute", description="Posts to the test route allowed per client address.")
     login_rate_limit: Rate = Field(
-        "10/minute", description="Failed logins allowed per account, and three times as many per client address."
+        "10/minute",
+        description="Passwords that may be tried per account until one is right, and ten times as many per client address.",
     )
     smtp_url: str = Field("", description="`smtp://user:password@host:port` (or `smtps://`) to send invitations by e-mail.")
     mail_from: str = Field("blametrail@localhost", description="Sender of e-mails.")
-    log_level: str = Field("INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
+    allowed_private_hosts: Hosts = Field(
+        "",
+        description="Comma-separated host names, addresses and networks (`10.0.0.0/8`) inside your own network that the server may call; all others there are refused.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`."
+    )
 
     @property
     def base_url(self) -> str:

@@ -19,7 +19,7 @@ def settings_table() -> str:
     """The table of the README, made from the settings."""
     lines = ["| variable | default | |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
-        variable = str(field.validation_alias or f"BLAMETRAIL_{name.upper()}")
+        variable = f"BLAMETRAIL_{name.upper()}"
         lines.append(f"| `{variable}` | {f'`{field.default}`' if field.default not in {''} else ''} | {field.description} |")
     return "\n".join(lines)
 

@@ -48,6 +48,11 @@ class Visitor:
             heard = len(self.updates)
             await asyncio.sleep(quiet)
 
+    async def send(self, event: str, *data: Any) -> None:
+        """Anything at all, as a program may that is not a page."""
+        await self._socket.emit(event, data, namespace="/_event")
+        await asyncio.sleep(0.2)
+
     def seen(self) -> str:
         """Everything that was sent to this tab, as text."""
         return repr(self.updates)
@@ -61,6 +66,7 @@ async def visiting(
     origin: str | None = None,
     token: str = "",
     headers: dict[str, str] | None = None,
+    hydrates: bool = True,
 ) -> AsyncIterator[Visitor]:
     """Open the socket of a page; raises ConnectionError when the server refuses."""
     socket = socketio.AsyncClient(reconnection=False)
@@ -80,7 +86,8 @@ async def visiting(
         wait_timeout=5,
     )
     try:
-        await visitor.call("hydrate", settle=0.3)
+        if hydrates:
+            await visitor.call("hydrate", settle=0.3)
         yield visitor
     finally:
         await socket.disconnect()

@@ -98,10 +98,13 @@ export function FieldError({ name }) {
 
 export function OneTimeSecret({ of, label, hint }) {
   const value = useSyncExternalStore(subscribe, () => secrets.get(of), () => undefined);
+  const place = useRef(null);
   useEffect(() => () => keepSecret(of, null), [of]);
+  // It is shown once, so it must be seen: what asked for it may be far below.
+  useEffect(() => { if (value) place.current?.scrollIntoView({ block: "center" }); }, [value]);
   if (!value) return null;
   return (
-    <section className="secret" aria-label={label} data-secret-of={of}>
+    <section className="secret" aria-label={label} data-secret-of={of} ref={place}>
       <strong>{label}</strong>
       <div className="secret-line">
         <code data-testid="secret">{value}</code>

@@ -46,6 +46,23 @@ export function Palette({ pages, found, onSearch }) {
     return () => window.removeEventListener("keydown", onKey);
   }, [singles, pages, navigate]);
 
+  // Menus are plain <details>: they close at Escape, at a press elsewhere, and when another one opens.
+  useEffect(() => {
+    const close = (but) => document.querySelectorAll("details.dropdown[open], details.person-menu[open]").forEach((menu) => {
+      if (!menu.contains(but)) menu.open = false;
+    });
+    const onPress = (event) => close(event.target);
+    const onEscape = (event) => {
+      if (event.key !== "Escape") return;
+      const menu = document.activeElement?.closest?.("details[open]");
+      close(null);
+      menu?.querySelector("summary")?.focus();
+    };
+    document.addEventListener("pointerdown", onPress);
+    document.addEventListener("keydown", onEscape);
+    return () => { document.removeEventListener("pointerdown", onPress); document.removeEventListener("keydown", onEscape); };
+  }, []);
+
   const type = (event) => {
     const text = event.target.value;
     setWords(text);

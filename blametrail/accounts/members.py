@@ -8,18 +8,19 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from blametrail.accounts.organizations import new_person, normal_email
-from blametrail.accounts.passwords import verify_password
+from blametrail.accounts.organizations import new_person, normal_email, require_now
+from blametrail.accounts.passwords import PasswordHash, hash_apart, verify_apart
 from blametrail.accounts.roles import Actor, Role
 from blametrail.accounts.tables import Invitation, Membership, Organization, Person
 from blametrail.kit.clock import now
-from blametrail.kit.db import ScopedSession
+from blametrail.kit.db import EVERY_ORGANIZATION, Database, ScopedSession
 from blametrail.kit.errors import Conflict, Invalid, NotFound
 from blametrail.kit.keys import KeyRing
 from blametrail.kit.tokens import new_token
 
 INVITATION_LIFETIME = timedelta(days=7)
 GONE = "This invitation has been used, withdrawn or is older than 7 days. Ask for a new one."
+WRONG = "is not the password of your account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,9 @@ def list_invitations(session: ScopedSession) -> list[InvitationView]:
 
 
 def invite(session: ScopedSession, keys: KeyRing, actor: Actor, email: str, role: str) -> str:
-    """Make an invitation; answers its token, shown once. One open invitation an address."""
-    actor.require(Role.ADMIN)
+    """Make an invitation; answers its token, shown once. One open invitation an address. Raises Invalid
+    and NotAllowed."""
+    require_now(session, actor, Role.ADMIN)
     address = normal_email(email)
     if role not in {Role.ADMIN, Role.RESPONDER, Role.VIEWER}:
         raise Invalid({"role": "must be admin, responder or viewer"})
@@ -92,7 +94,8 @@ def invite(session: ScopedSession, keys: KeyRing, actor: Actor, email: str, role
 
 
 def withdraw(session: ScopedSession, actor: Actor, invitation_id: UUID) -> None:
-    actor.require(Role.ADMIN)
+    """Take an invitation back; raises NotFound and NotAllowed."""
+    require_now(session, actor, Role.ADMIN)
     row = session.exec(select(Invitation).where(Invitation.id == invitation_id)).first()
     if row is None:
         raise NotFound("That invitation is gone already.")
@@ -108,14 +111,35 @@ def open_invitation(session: ScopedSession, keys: KeyRing, token: str) -> Welcom
     return Welcome(organization.name, row.email, row.role, known is not None)
 
 
-def accept(session: ScopedSession, keys: KeyRing, token: str, name: str, password: str) -> tuple[UUID, UUID]:
-    """Join by a link, once; somebody known proves it by the password. Answers person and organization ids."""
+async def join(db: Database, keys: KeyRing, token: str, name: str, password: str) -> tuple[UUID, UUID]:
+    """Join by a link, once; somebody known proves it by the password. Answers person and organization ids;
+    raises NotFound, Invalid, Conflict and TooMany."""
+    stored = await db.read(EVERY_ORGANIZATION, stored_hash, keys, token)
+    if stored is None:
+        proof = await hash_apart(password)
+    elif await verify_apart(stored, password):
+        proof = PasswordHash(stored)
+    else:
+        raise Invalid({"password": WRONG})
+    return await db.write(EVERY_ORGANIZATION, accept, keys, token, name, proof)
+
+
+def stored_hash(session: ScopedSession, keys: KeyRing, token: str) -> str | None:
+    """The password hash of the person an invitation is for; None when that person has no account yet.
+    Raises NotFound when the invitation opens nothing."""
+    row = _valid(session, keys, token)
+    return session.exec(select(Person.password_hash).where(Person.email == row.email)).first()
+
+
+def accept(session: ScopedSession, keys: KeyRing, token: str, name: str, proof: PasswordHash) -> tuple[UUID, UUID]:
+    """Make the membership. `proof` is the hash of a new person's password, or the stored one that a known
+    person's password was verified against. Raises NotFound, Conflict, and Invalid when it is not stored any more."""
     row = _valid(session, keys, token)
     person = session.exec(select(Person).where(Person.email == row.email)).first()
     if person is None:
-        person = new_person(session, name=name, email=row.email, password=password)
-    elif not verify_password(person.password_hash, password):
-        raise Invalid({"password": "is not the password of your account"})
+        person = new_person(session, name=name, email=row.email, password=proof)
+    elif person.password_hash != proof.value:
+        raise Invalid({"password": WRONG})
     session.narrow(row.organization_id)
     if _membership_of(session, row.email):
         raise Conflict("You are a member already. Sign in.")
@@ -126,7 +150,8 @@ def accept(session: ScopedSession, keys: KeyRing, token: str, name: str, passwor
 
 
 def change_role(session: ScopedSession, actor: Actor, membership_id: UUID, role: str) -> None:
-    actor.require(Role.ADMIN)
+    """Raises Invalid, NotAllowed, NotFound, and Conflict for the owner."""
+    require_now(session, actor, Role.ADMIN)
     if role not in {Role.ADMIN, Role.RESPONDER, Role.VIEWER}:
         raise Invalid({"role": "must be admin, responder or viewer"})
     row = _member(session, membership_id)
@@ -138,10 +163,12 @@ def change_role(session: ScopedSession, actor: Actor, membership_id: UUID, role:
 
 
 def remove(session: ScopedSession, actor: Actor, membership_id: UUID) -> None:
-    """Remove a member, or leave; the member's open tabs are dead at their next event."""
+    """Remove a member, or leave; the member's open tabs are dead at their next event. Raises NotFound,
+    NotAllowed, and Conflict for the owner."""
+    mine = require_now(session, actor, Role.VIEWER)
     row = _member(session, membership_id)
-    if row.person_id != actor.person_id:
-        actor.require(Role.ADMIN)
+    if row.id != mine.id:
+        require_now(session, actor, Role.ADMIN)
     if row.role == Role.OWNER:
         raise Conflict("The owner cannot be removed. Transfer the ownership first.")
     session.delete(row)

@@ -10,12 +10,12 @@ from sqlalchemy import delete
 from sqlmodel import col, select
 
 from blametrail.accounts.organizations import normal_email, of_person
-from blametrail.accounts.passwords import hash_password, verify_password
+from blametrail.accounts.passwords import PasswordHash, hash_apart, verify_apart
 from blametrail.accounts.roles import Actor, Role
 from blametrail.accounts.tables import LoginSession, Membership, Organization, Person
 from blametrail.kit.clock import now
 from blametrail.kit.db import EVERY_ORGANIZATION, Database, ScopedSession
-from blametrail.kit.errors import Invalid, NotFound, NotSignedIn
+from blametrail.kit.errors import Conflict, Invalid, NotFound, NotSignedIn
 from blametrail.kit.keys import KeyRing
 from blametrail.kit.tokens import new_token
 
@@ -46,11 +46,20 @@ def find_login(session: ScopedSession, email: str) -> tuple[UUID | None, str | N
 
 
 async def sign_in(db: Database, keys: KeyRing, *, email: str, password: str, address: str, user_agent: str) -> str:
-    """Check the password and start a session; answers the cookie's token. Raises NotSignedIn."""
+    """Check the password and start a session; answers the cookie's token. Raises NotSignedIn and TooMany."""
     person_id, stored = await db.read(EVERY_ORGANIZATION, find_login, email)
-    if not verify_password(stored, password) or person_id is None:
+    if not await verify_apart(stored, password) or person_id is None:
         raise NotSignedIn(WRONG)
-    return await db.write(EVERY_ORGANIZATION, start, keys, person_id, address, user_agent)
+    return await db.write(EVERY_ORGANIZATION, _start_verified, keys, person_id, stored, address, user_agent)
+
+
+def _start_verified(
+    session: ScopedSession, keys: KeyRing, person_id: UUID, verified: str | None, address: str, user_agent: str
+) -> str:
+    """`start`, unless the password was changed since it was verified: that ended all sessions, this one too."""
+    if _stored_hash(session, person_id, lock=True) != verified:
+        raise NotSignedIn(WRONG)
+    return start(session, keys, person_id, address, user_agent)
 
 
 def start(
@@ -147,12 +156,26 @@ def end(session: ScopedSession, keys: KeyRing, token: str) -> None:
     session.exec(delete(LoginSession).where(col(LoginSession.token_hash).in_(keys.digests(token))))
 
 
-def change_password(session: ScopedSession, actor: Actor, current: str, new: str) -> None:
-    """Set a new password and end the person's other sessions."""
-    person = session.get_one(Person, actor.person_id)
-    if not verify_password(person.password_hash, current):
+async def change_password(db: Database, actor: Actor, current: str, new: str) -> None:
+    """Set a new password and end the person's other sessions; raises Invalid, Conflict and TooMany."""
+    stored = await db.read(EVERY_ORGANIZATION, _stored_hash, actor.person_id)
+    if not await verify_apart(stored, current):
         raise Invalid({"current_password": "is wrong"})
-    person.password_hash = hash_password(new, "new_password")
+    hashed = await hash_apart(new, "new_password")
+    await db.write(EVERY_ORGANIZATION, _replace_password, actor, stored, hashed)
+
+
+def _stored_hash(session: ScopedSession, person_id: UUID, *, lock: bool = False) -> str | None:
+    query = select(Person.password_hash).where(Person.id == person_id)
+    return session.exec(query.with_for_update() if lock else query).first()
+
+
+def _replace_password(session: ScopedSession, actor: Actor, verified: str | None, hashed: PasswordHash) -> None:
+    """Raises Conflict when the hash that the current password was verified against is not stored any more."""
+    if _stored_hash(session, actor.person_id, lock=True) != verified:
+        raise Conflict("Your password was changed at the same moment. Sign in with the new one.")
+    person = session.get_one(Person, actor.person_id)
+    person.password_hash = hashed.value
     session.add(person)
     session.exec(
         delete(LoginSession).where(col(LoginSession.person_id) == actor.person_id, col(LoginSession.id) != actor.session_id)

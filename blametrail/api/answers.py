@@ -39,7 +39,7 @@ def refusal(request: Request, error: BlameTrailError, status: int | None = None)
         body["fields"] = [{"field": field, "message": why} for field, why in error.fields.items()]
     if isinstance(error, TooMany):
         headers["Retry-After"] = str(error.retry_after)
-    if isinstance(error, Unavailable):
+    if (status or error.status) == Unavailable.status:
         headers["Retry-After"] = str(RETRY_WHEN_UNAVAILABLE)
     return answer(request, {"error": body, "request_id": request_id(request)}, status or error.status, headers)
 

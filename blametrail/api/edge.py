@@ -41,17 +41,22 @@ class Edge:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *self._more(scope["path"], dict(message["headers"]))]
+                sent = dict(message["headers"])
+                if (place := sent.get(b"location", b"")).startswith((b"http://", b"https://")):
+                    # Our own redirects stay here: the framework takes the host from the request, which anybody can name.
+                    message["headers"] = [(n, v) for n, v in message["headers"] if n != b"location"]
+                    message["headers"].append((b"location", b"/" + place.split(b"/", 3)[3].lstrip(b"/")))
+                message["headers"] = [*message["headers"], *self._more(scope["path"], message["status"], sent)]
             await send(message)
 
         await app(scope, receive, send_with_headers)
 
-    def _more(self, path: str, sent: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    def _more(self, path: str, status: int, sent: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
         # A page that is not modified has no content type, and its headers replace those of the cached one.
         more = self._for_data if sent.get(b"content-type") == b"application/json" else self._for_pages
         if b"cache-control" in sent:
             return more
-        lasting = b"public, max-age=31536000, immutable" if path.startswith("/assets/") else b"no-cache"
+        lasting = b"public, max-age=31536000, immutable" if path.startswith("/assets/") and status < 400 else b"no-cache"
         return [*more, (b"cache-control", lasting)]
 
 

@@ -17,10 +17,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from blametrail.accounts import members, organizations, sessions
+from blametrail.accounts import members, organizations, passwords, sessions
 from blametrail.accounts.roles import Actor, Role
 from blametrail.api.answers import answer
-from blametrail.api.body import client_address, read_body
+from blametrail.api.body import address_block, client_address, read_body
 from blametrail.catalog import deploy_tokens, services
 from blametrail.kit import mail
 from blametrail.kit.db import EVERY_ORGANIZATION, database
@@ -38,27 +38,28 @@ Fields = dict[str, Any]
 async def set_up(request: Request, form: Fields) -> Response:
     """First run: the first organization and its owner."""
     wanted = {name: _text(form, name) for name in ("organization", "name", "email", "password")}
-    person_id = await database().write(EVERY_ORGANIZATION, lambda s: organizations.found_first(s, **wanted))
+    await database().read(EVERY_ORGANIZATION, organizations.refuse_second_set_up)
+    password = wanted.pop("password")
+    organizations.check_newcomer(wanted["organization"], wanted["email"], password)
+    hashed = await passwords.hash_apart(password)
+    person_id = await database().write(EVERY_ORGANIZATION, lambda s: organizations.found_first(s, **wanted, password=hashed))
     return await _signed_in(request, person_id, "/services/new")
 
 
 async def log_in(request: Request, form: Fields) -> Response:
-    email, address = _text(form, "email"), client_address(request)
-    _refuse_guessing(email, address)
-    try:
-        token = await sessions.sign_in(
-            database(),
-            key_ring(),
-            email=email,
-            password=_text(form, "password"),
-            address=address,
-            user_agent=request.headers.get("user-agent", ""),
-        )
-    except NotSignedIn:
-        rate_limits().hit(settings().login_rate_limit, "login", email.strip().lower())
-        rate_limits().hit(_three_times(settings().login_rate_limit), "login-address", address)
-        raise
-    return _with_cookie(answer(request, {"location": _inside(_text(form, "next"))}), token)
+    email, password, location = _text(form, "email"), _text(form, "password"), _inside(_text(form, "next"))
+    _count_sender(request)
+    _count_guess(email)
+    token = await sessions.sign_in(
+        database(),
+        key_ring(),
+        email=email,
+        password=password,
+        address=client_address(request),
+        user_agent=request.headers.get("user-agent", ""),
+    )
+    _forget_guesses(email)
+    return _with_cookie(answer(request, {"location": location}), token)
 
 
 async def log_out(request: Request, form: Fields) -> Response:
@@ -83,32 +84,20 @@ async def look_at_invitation(request: Request, form: Fields) -> Response:
 
 
 async def join(request: Request, form: Fields) -> Response:
-    address = client_address(request)
-    _refuse_guessing("", address)
-    try:
-        person_id, organization_id = await database().write(
-            EVERY_ORGANIZATION,
-            members.accept,
-            key_ring(),
-            _text(form, "token"),
-            _text(form, "name"),
-            _text(form, "password"),
-        )
-    except (NotFound, Invalid):
-        rate_limits().hit(_three_times(settings().login_rate_limit), "login-address", address)
-        raise
+    """By an invitation; of somebody who has an account, it checks the password like a login."""
+    token, name, password = (_text(form, field) for field in ("token", "name", "password"))
+    _count_sender(request)
+    welcome = await database().read(EVERY_ORGANIZATION, members.open_invitation, key_ring(), token)
+    _count_guess(welcome.email)
+    person_id, organization_id = await members.join(database(), key_ring(), token, name, password)
     return await _signed_in(request, person_id, "/", organization_id)
 
 
 async def change_password(request: Request, form: Fields) -> Response:
     actor = await _actor(request)
-    await database().write(
-        actor.organization_id,
-        sessions.change_password,
-        actor,
-        _text(form, "current_password"),
-        _text(form, "new_password"),
-    )
+    current, new = _text(form, "current_password"), _text(form, "new_password")
+    _count_guess(actor.email)
+    await sessions.change_password(database(), actor, current, new)
     return answer(request, {"message": "Your password is changed. Your other sessions have ended."})
 
 
@@ -117,7 +106,7 @@ async def create_service(request: Request, form: Fields) -> Response:
     actor = await _actor(request, Role.ADMIN)
     draft = services.ServiceDraft.checked(
         **{name: _text(form, name) for name in ("name", "environment", "type", "url", "owner_team", "repositories")},
-        depends_on=[str(id_) for id_ in form.get("depends_on") or []],
+        depends_on=_texts(form, "depends_on"),
     )
     service_id, token = await database().write(actor.organization_id, services.create_as, key_ring(), actor, draft)
     return answer(request, {"secret": token, "secret_of": str(service_id), "location": f"/services/{service_id}"})
@@ -179,33 +168,74 @@ def _with_cookie(response: Response, token: str) -> Response:
     return response
 
 
-def _refuse_guessing(email: str, address: str) -> None:
-    rate = settings().login_rate_limit
-    wait = rate_limits().full(_three_times(rate), "login-address", address)
-    if email:
-        wait = wait or rate_limits().full(rate, "login", email.strip().lower())
+def _count_sender(request: Request) -> None:
+    """Count an attempt of an address; raises TooMany."""
+    rate = _ten_times(settings().login_rate_limit)
+    _refuse(rate_limits().hit(rate, "login-address", address_block(client_address(request))))
+
+
+def _count_guess(email: str) -> None:
+    """Count a password tried for a person, by whichever form; raises TooMany. It counts before the password
+    is verified: attempts at the same time would all pass a limit that counts what came of them."""
+    try:
+        person = organizations.normal_email(email)
+    except Invalid:
+        return  # nobody has such an address
+    _refuse(rate_limits().hit(settings().login_rate_limit, "login", person))
+
+
+def _forget_guesses(email: str) -> None:
+    """Whoever knows the password is not guessing it."""
+    rate_limits().forget(settings().login_rate_limit, "login", organizations.normal_email(email))
+
+
+def _refuse(wait: int | None) -> None:
     if wait:
-        raise TooMany(f"Too many failed attempts. Try again in {wait} seconds.", wait)
+        raise TooMany(f"Too many attempts. Try again in {wait} seconds.", wait)
 
 
-def _three_times(rate: str) -> str:
+def _ten_times(rate: str) -> str:
     amount, _, rest = rate.partition("/")
-    return f"{3 * int(amount)}/{rest}" if rest else rate
+    return f"{10 * int(amount)}/{rest}" if rest else rate
 
 
 def _inside(path: str) -> str:
     """A path of ours to go on to; anything that could leave the site becomes the home page."""
-    parts = urlsplit(path)
+    try:
+        parts = urlsplit(path)
+    except ValueError:
+        return "/"
     bad = parts.scheme or parts.netloc or not path.startswith("/") or path.startswith("//") or "\\" in path
     return "/" if bad or any(ord(c) < 32 for c in path) else path
 
 
 def _text(form: Fields, name: str) -> str:
+    """A field's text, empty when it is absent; raises Invalid for anything else than text."""
     value = form.get(name)
-    return value.replace("\0", "") if isinstance(value, str) else ""
+    return "" if value is None else _checked(name, value)
+
+
+def _texts(form: Fields, name: str) -> list[str]:
+    """A field's list of texts, empty when it is absent; raises Invalid for anything else."""
+    values = form.get(name)
+    if values is None:
+        return []
+    if not isinstance(values, list):
+        raise Invalid({name: "must be a list"})
+    return [_checked(name, value) for value in values]
+
+
+def _checked(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise Invalid({name: "must be text"})
+    if any("\ud800" <= c <= "\udfff" for c in value):
+        # Half of a character: JSON can carry it, UTF-8 and so the database cannot.
+        raise Invalid({name: "must be valid Unicode text"})
+    return value.replace("\0", "")
 
 
 def _id(form: Fields, name: str) -> UUID:
+    """A field's id; raises Invalid for anything else than text, NotFound for text that is no id."""
     try:
         return UUID(_text(form, name))
     except ValueError:

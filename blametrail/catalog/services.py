@@ -71,7 +71,7 @@ class ServiceDraft:
             wrong["environment"] = "must be production, staging or development"
         if type not in list(ServiceType):
             wrong["type"] = "must be web, api, worker, database or internal"
-        if url and (urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname or len(url) > 2048):
+        if url and not _is_address(url):
             wrong["url"] = "must be an http or https address"
         if len(owner_team) > 100:
             wrong["owner_team"] = "must have at most 100 characters"
@@ -79,6 +79,14 @@ class ServiceDraft:
         if wrong:
             raise Invalid(wrong)
         return cls(name, Environment(environment), ServiceType(type), url, owner_team, links, needed)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and len(url) <= 2048
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,11 @@ def _path(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in location) or "body"
 
 
+def _unit(context: dict[str, Any]) -> str:
+    """What a length counts: pydantic says `List`, or `Value` for text that was changed before it was measured."""
+    return "items" if context.get("field_type") == "List" else "characters"
+
+
 def _words(error: ErrorDetails) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "string_too_short":
@@ -137,5 +142,7 @@ def _words(error: ErrorDetails) -> str:
     if kind == "string_too_long":
         return f"must have at most {context['max_length']} characters"
     if kind == "too_long":
-        return f"must have at most {context['max_length']} items"
+        return f"must have at most {context['max_length']} {_unit(context)}"
+    if kind == "too_short":
+        return "must not be empty"
     return _WORDS.get(kind, error["msg"])

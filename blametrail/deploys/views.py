@@ -14,6 +14,8 @@ from blametrail.deploys.tables import Deploy
 from blametrail.kit.db import ScopedSession
 
 SHORT_SHA = 9
+LONGEST_SHOWN = 200
+MOST_ENVIRONMENTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +48,15 @@ def deploys_at(session: ScopedSession, moments: Sequence[datetime], services: Ma
 
 
 def environments(session: ScopedSession) -> list[str]:
-    """The environments that deploys went to, by name; each is found by one step in an index."""
+    """The environments that deploys went to, by name, as many as can be chosen from; each is one step in an index."""
     found: list[str] = []
-    while True:
+    while len(found) < MOST_ENVIRONMENTS:
         following = select(Deploy.environment).order_by(Deploy.environment).limit(1)
         name = session.exec(following.where(Deploy.environment > found[-1]) if found else following).first()
         if name is None:
-            return found
+            break
         found.append(name)
+    return found
 
 
 def deploy_view(row: Any, service: str) -> DeployView:
@@ -65,9 +68,9 @@ def deploy_view(row: Any, service: str) -> DeployView:
         commit_sha=row.commit_sha,
         short_sha=short(row.commit_sha),
         title=title_of(row.commit_message) or row.description.strip()[:200] or short(row.commit_sha),
-        branch=row.branch,
-        version=row.version,
-        deployed_by=row.deployed_by,
+        branch=row.branch[:LONGEST_SHOWN],
+        version=row.version[:LONGEST_SHOWN],
+        deployed_by=row.deployed_by[:LONGEST_SHOWN],
         kind=row.kind,
         deployed_at=row.deployed_at,
         commit_count=row.commit_count,

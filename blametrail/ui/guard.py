@@ -77,7 +77,10 @@ def public(handler: Handler) -> Handler:
 
 async def current_actor(state: rx.State) -> Actor | None:
     """Who the browser behind a state is signed in as, at this moment."""
-    token = session_token(state)
+    return await _actor_of(session_token(state))
+
+
+async def _actor_of(token: str) -> Actor | None:
     if not token:
         return None
     actor = await database().read(EVERY_ORGANIZATION, sessions.find_actor, key_ring(), token)
@@ -111,11 +114,19 @@ class OneSessionOnly(Middleware):
             return  # an event that a handler of ours queued; those of a browser always carry its headers
         owner = hashlib.sha256(_cookie(headers.get("cookie", "")).encode()).hexdigest()
         shell = await state.get_state(ShellState)
-        if shell._owner not in {"", owner}:
+        if shell._owner not in {"", owner} or (event.name.endswith(".hydrate") and not await _is_still(headers, shell)):
             while state.parent_state is not None:
                 state = state.parent_state
             state.reset()
         shell._owner = owner
+
+
+async def _is_still(headers: dict[str, str], shell: Any) -> bool:
+    """Whether what a tab remembers is still its person's to see: a session may have ended meanwhile."""
+    if not shell.organization_id:
+        return True
+    actor = await _actor_of(_cookie(headers.get("cookie", "")))
+    return actor is not None and str(actor.organization_id) == shell.organization_id
 
 
 def on_stray_error(exception: Exception) -> None:

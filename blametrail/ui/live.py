@@ -34,6 +34,7 @@ class _Subscription:
     organization_id: UUID
     topics: frozenset[str]
     state: type[rx.State]
+    socket: str
 
 
 _subscriptions: dict[str, _Subscription] = {}
@@ -43,8 +44,8 @@ _views: dict[tuple[UUID, Hashable], tuple[float, asyncio.Future[Any]]] = {}
 
 def subscribe(state: rx.State, organization_id: UUID, *topics: str) -> None:
     """Refresh this page at these topics, until its browser leaves it: `_refresh(actor)` is called."""
-    token = state.router.session.client_token
-    _subscriptions[token] = _Subscription(organization_id, frozenset(topics), type(state))
+    session = state.router.session
+    _subscriptions[session.client_token] = _Subscription(organization_id, frozenset(topics), type(state), session.session_id)
 
 
 def unsubscribe(state: rx.State) -> None:
@@ -101,8 +102,9 @@ async def _refresh_forever(app: rx.App, wake: asyncio.Event) -> None:
 async def _refresh_all(app: rx.App, heard: set[Announcement]) -> None:
     assert app.event_namespace is not None
     connected = app.event_namespace.token_to_sid
-    for token in [token for token in _subscriptions if token not in connected]:
-        del _subscriptions[token]
+    # A token names a tab, but is the client's word: whoever connects with it anew has to ask anew.
+    for tab in [tab for tab, wanted in _subscriptions.items() if connected.get(tab) != wanted.socket]:
+        del _subscriptions[tab]
     concerned = [
         (token, wanted)
         for token, wanted in _subscriptions.items()

@@ -24,7 +24,7 @@ printf '{"commit_sha": "%s", "commit_message": %s, "branch": %s, "deployed_by": 
   "$(printf %s "${BLAMETRAIL_ENVIRONMENT:-}" | json)" > "$deploy"
 printenv BLAMETRAIL_TOKEN | sed 's/^/X-Deploy-Token: /' |
   curl -fsS -m 10 --retry 3 --retry-max-time 60 --retry-connrefused -w '\n' \
-    -H @- -H "Content-Type: application/json" -H "X-Idempotency-Key: $sha-$(date +%s)" \
+    -H @- -H "Content-Type: application/json" -H "X-Idempotency-Key: $sha-${BLAMETRAIL_ENVIRONMENT:-}-$(date +%s)" \
     --data-binary @"$deploy" "__BLAMETRAIL_URL__/api/ingest/deploy" ||
   echo "BlameTrail was not told of this deploy"
 rm -f "$deploy"

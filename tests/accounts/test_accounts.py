@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from statistics import median
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -13,11 +17,12 @@ from aiosmtpd.controller import Controller
 from sqlmodel import select
 
 from blametrail.accounts import members, organizations, sessions
+from blametrail.accounts.passwords import PasswordHash, hash_password
 from blametrail.accounts.roles import Actor, Role
-from blametrail.accounts.tables import Invitation, LoginSession, Membership, Person
+from blametrail.accounts.tables import Invitation, LoginSession, Membership, Organization, Person
 from blametrail.kit.clock import now
 from blametrail.kit.db import EVERY_ORGANIZATION, Database, ScopedSession
-from blametrail.kit.errors import Conflict, Invalid, NotAllowed, NotFound
+from blametrail.kit.errors import Conflict, Invalid, NotAllowed, NotFound, NotSignedIn
 from blametrail.kit.keys import Key, KeyRing
 from tests.cast import Cast, cast, opened
 from tests.running import PASSWORD, Server, free_port, running
@@ -84,6 +89,7 @@ def test_it_refuses_forms_of_other_sites(stage: tuple[Server, Cast], origin: str
         ("//evil.example", "/"),
         ("/\\evil", "/"),
         ("x", "/"),
+        ("//[", "/"),
     ],
 )
 def test_it_leads_on_inside_only(stage: tuple[Server, Cast], given: str, led_to: str) -> None:
@@ -115,6 +121,102 @@ def test_it_limits_guessing(tmp_path_factory: pytest.TempPathFactory) -> None:
         assert codes == [401, 401, 401, 429]
         right = server.form(client, "login", email="alice@example.com", password=PASSWORD)
         assert right.status_code == 429 and int(right.headers["retry-after"]) >= 1
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Cast]]:
+    """Five guesses a minute for each person; each test guesses at one of its own."""
+    limits = {"BLAMETRAIL_LOGIN_RATE_LIMIT": "5/minute", "BLAMETRAIL_TRUSTED_PROXY_HOPS": "1"}
+    with running(tmp_path_factory.mktemp("guarded") / "data", **limits) as server:
+        server.found()
+        yield server, cast(server)
+
+
+def _at_once(count: int, attempt: Callable[[int], httpx.Response]) -> Counter[int]:
+    with ThreadPoolExecutor(count) as threads:
+        return Counter(answer.status_code for answer in threads.map(attempt, range(count)))
+
+
+def _guess(server: Server, path: str, i: int, cookie: str = "", address: str = "", **fields: Any) -> httpx.Response:
+    headers = {"Origin": server.url, "Cookie": cookie, "X-Forwarded-For": address or f"9.9.9.{i}"}
+    return httpx.post(f"{server.url}/form/{path}", json=fields, headers=headers, timeout=60)
+
+
+def test_it_counts_guesses_made_at_once(guarded: tuple[Server, Cast]) -> None:
+    server, _ = guarded
+    told = _at_once(30, lambda i: _guess(server, "login", i, email="charlie@example.com", password=f"wrong {i}"))
+    assert told == {401: 5, 429: 25}
+
+
+def test_it_counts_spellings_of_an_address_as_one(guarded: tuple[Server, Cast]) -> None:
+    server, _ = guarded
+    spellings = [
+        "bob@example.com",
+        "bob@\uff45xample.com",
+        "BOB@e\uff58ample.com",
+        " bob@ex\uff41mple.com ",
+        "Bob@EXAMPLE.com",
+        "bob@example.com",
+    ]
+    told = [_guess(server, "login", i, email=email, password="wrong").status_code for i, email in enumerate(spellings)]
+    assert told == [401, 401, 401, 401, 401, 429]
+
+
+def test_it_counts_guesses_of_all_forms_together(guarded: tuple[Server, Cast]) -> None:
+    server, cast = guarded
+    charlie, vera = cast.cookies["charlie"], cast.cookies["vera"]
+    link = _guess(server, "invite", 1, charlie, email="vera@example.com", role="viewer").json()["secret"]
+    token = link.partition("#")[2]
+    told = [
+        _guess(server, "password", 2, vera, current_password="wrong", new_password="a new password!").status_code,
+        _guess(server, "password", 3, vera, current_password="wrong", new_password="a new password!").status_code,
+        _guess(server, "join", 4, token=token, name="", password="wrong").status_code,
+        _guess(server, "login", 5, email="vera@example.com", password="wrong").status_code,
+        _guess(server, "login", 5, email="vera@example.com", password="wrong again").status_code,
+        _guess(server, "password", 6, vera, current_password=PASSWORD, new_password="a new password!").status_code,
+        _guess(server, "join", 7, token=token, name="", password=PASSWORD).status_code,
+        _guess(server, "login", 8, email="vera@example.com", password=PASSWORD).status_code,
+    ]
+    assert told == [400, 400, 400, 401, 401, 429, 429, 429]
+
+
+def test_it_counts_an_ipv6_network_as_one_sender(guarded: tuple[Server, Cast]) -> None:
+    server, _ = guarded
+
+    def attempt(i: int, network: str = "2001:db8:0:1") -> int:
+        address = f"{network}::{i:x}"
+        return _guess(server, "login", i, address=address, email=f"no{i}@example.com", password="wrong").status_code
+
+    assert [attempt(i) for i in range(52)] == [401] * 50 + [429] * 2
+    assert attempt(18, "2001:db8:0:2") == 401
+
+
+def test_it_takes_deploys_while_many_guess(stage: tuple[Server, Cast]) -> None:
+    server, cast = stage
+    with ThreadPoolExecutor(61) as threads:
+        guesses = [
+            threads.submit(_guess, server, "login", 1, email=f"no{i}@example.com", password="wrong words") for i in range(60)
+        ]
+        slowest = 0.0
+        for i in range(10):
+            began = time.monotonic()
+            assert server.post(cast.token, {"commit_sha": f"abc{i}", "commit_message": "m" * 60_000}).status_code == 200
+            slowest = max(slowest, time.monotonic() - began)
+        told = Counter(guess.result().status_code for guess in guesses)
+    assert slowest < 5
+    assert set(told) <= {401, 429} and told[401] >= 20
+
+
+def test_set_up_at_once_founds_one_organization(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with running(tmp_path_factory.mktemp("setups") / "data") as server:
+
+        def set_up(i: int) -> httpx.Response:
+            fields = {"organization": f"O{i}", "name": "x", "email": f"o{i}@example.com", "password": PASSWORD}
+            return _guess(server, "setup", i, **fields)
+
+        assert _at_once(12, set_up) == {200: 1, 409: 11}
+        with opened(server) as db:
+            assert len(db.read_now(EVERY_ORGANIZATION, lambda s: s.exec(select(Organization)).all())) == 1
 
 
 def test_it_ends_a_session_at_log_out(stage: tuple[Server, Cast]) -> None:
@@ -203,16 +305,20 @@ def test_it_lets_somebody_known_join_by_the_password(db: Database, alice: UUID) 
     db.write_now(EVERY_ORGANIZATION, organizations.found, bob, "Of Bob")
     owner = signed_in(db, alice)
     token = db.write_now(owner.organization_id, members.invite, KEYS, owner, "bob@example.com", "viewer")
+
+    def join(password: str) -> tuple[UUID, UUID]:
+        return asyncio.run(members.join(db, KEYS, token, "", password))
+
     with pytest.raises(Invalid):
-        db.write_now(EVERY_ORGANIZATION, members.accept, KEYS, token, "", "not the password")
-    joined = db.write_now(EVERY_ORGANIZATION, members.accept, KEYS, token, "", PASSWORD)
+        join("not the password")
+    joined = join(PASSWORD)
     assert joined == (bob, owner.organization_id) and other != owner.organization_id
 
 
 def test_it_keeps_exactly_one_owner(db: Database, alice: UUID) -> None:
     owner = signed_in(db, alice)
     token = db.write_now(owner.organization_id, members.invite, KEYS, owner, "bob@example.com", "admin")
-    bob, _ = db.write_now(EVERY_ORGANIZATION, members.accept, KEYS, token, "Bob", PASSWORD)
+    bob, _ = db.write_now(EVERY_ORGANIZATION, members.accept, KEYS, token, "Bob", PasswordHash(hash_password(PASSWORD)))
     admin = signed_in(db, bob)
     ids = {m.email: UUID(m.id) for m in db.read_now(owner.organization_id, members.list_members, owner)}
     for refused, error in (
@@ -226,6 +332,72 @@ def test_it_keeps_exactly_one_owner(db: Database, alice: UUID) -> None:
     db.write_now(owner.organization_id, organizations.transfer, owner, ids["bob@example.com"])
     roles = sorted(m.role for m in db.read_now(owner.organization_id, members.list_members, owner))
     assert roles == ["admin", "owner"]
+
+
+def test_it_asks_for_the_role_anew_in_each_change(db: Database, alice: UUID) -> None:
+    """`stale` was the owner when an event began; meanwhile somebody else became it."""
+    stale = signed_in(db, alice)
+    people = {}
+    for name in ("bob", "vera"):
+        token = db.write_now(stale.organization_id, members.invite, KEYS, stale, f"{name}@example.com", "viewer")
+        proof = PasswordHash(hash_password(PASSWORD))
+        people[name], _ = db.write_now(EVERY_ORGANIZATION, members.accept, KEYS, token, name, proof)
+    ids = {m.email: UUID(m.id) for m in db.read_now(stale.organization_id, members.list_members, stale)}
+    bob, vera = ids["bob@example.com"], ids["vera@example.com"]
+    with ThreadPoolExecutor(2) as threads:
+        told = list(
+            threads.map(
+                lambda heir: _error(lambda: db.write_now(stale.organization_id, organizations.transfer, stale, heir)),
+                (bob, vera),
+            )
+        )
+    assert Counter(told) == {None: 1, NotAllowed: 1}
+    rows = db.read_now(stale.organization_id, members.list_members, stale)
+    assert sorted(m.role for m in rows) == ["admin", "owner", "viewer"]
+    viewer = next(UUID(m.id) for m in rows if m.role == "viewer")
+    owner = next(people[m.email.partition("@")[0]] for m in rows if m.role == "owner")
+    db.write_now(stale.organization_id, members.change_role, signed_in(db, owner), ids["alice@example.com"], "viewer")
+    for change in (
+        lambda s: members.invite(s, KEYS, stale, "eve@example.com", "admin"),
+        lambda s: members.withdraw(s, stale, viewer),
+        lambda s: members.change_role(s, stale, viewer, "admin"),
+        lambda s: members.remove(s, stale, viewer),
+        lambda s: organizations.update(s, stale, name="X", time_zone="UTC", lookback_hours=1, retention_days=7),
+        lambda s: organizations.delete(s, stale, "Acme"),
+    ):
+        assert _error(lambda change=change: db.write_now(stale.organization_id, change)) is NotAllowed  # type: ignore[misc]
+    db.write_now(stale.organization_id, members.remove, stale, ids["alice@example.com"])
+    assert _error(lambda: db.write_now(stale.organization_id, members.remove, stale, viewer)) is NotAllowed
+
+
+def _error(attempt: Callable[[], object]) -> type[Exception] | None:
+    try:
+        attempt()
+    except Exception as error:
+        return type(error)
+    return None
+
+
+def test_a_login_under_way_does_not_survive_a_new_password(db: Database, alice: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    actor = signed_in(db, alice)
+
+    async def verify_then_lose(stored: str | None, _password: str) -> bool:
+        db.write_now(EVERY_ORGANIZATION, _set_hash, alice, "changed meanwhile" if stored != "changed meanwhile" else "again")
+        return True
+
+    monkeypatch.setattr(sessions, "verify_apart", verify_then_lose)
+    login = sessions.sign_in(db, KEYS, email="alice@example.com", password=PASSWORD, address="", user_agent="")
+    with pytest.raises(NotSignedIn):
+        asyncio.run(login)
+    with pytest.raises(Conflict):
+        asyncio.run(sessions.change_password(db, actor, PASSWORD, "a new password!"))
+    assert db.read_now(EVERY_ORGANIZATION, lambda s: s.get_one(Person, alice).password_hash) == "again"
+
+
+def _set_hash(session: ScopedSession, person_id: UUID, value: str) -> None:
+    person = session.get_one(Person, person_id)
+    person.password_hash = value
+    session.add(person)
 
 
 def test_it_deletes_an_organization_with_all_that_is_its_own(db: Database, alice: UUID) -> None:

@@ -591,6 +591,17 @@ def test_it_logs_a_body_that_is_cut_off(desk: Desk, shop: Service) -> None:
     assert desk.deploys(shop) == []
 
 
+@pytest.mark.slow
+def test_it_answers_503_to_a_body_that_does_not_arrive(desk: Desk, shop: Service) -> None:
+    head = f"POST {PATH} HTTP/1.1\r\nHost: blametrail\r\nX-Deploy-Token: {shop.token}\r\nContent-Length: 50\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", desk.server.port), source_address=("127.0.0.11", 0), timeout=20) as connection:
+        connection.sendall(head.encode() + b'{"commit_sha": "abc')
+        answer = connection.recv(4096).decode()
+    assert answer.startswith("HTTP/1.1 503 ") and "within 10 seconds" in answer and "too_slow" in answer
+    (entry,) = desk.log(shop, 1)
+    assert (entry.status, entry.deploy_id) == (503, "")
+
+
 # Rate
 
 

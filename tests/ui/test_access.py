@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
 import socketio
 from reflex_base.registry import RegistrationContext
@@ -251,3 +254,69 @@ def _remove_dave(session: ScopedSession) -> None:
 
     dave = session.exec(select(Person).where(Person.email == "dave@example.com")).one()
     session.delete(session.exec(select(Membership).where(Membership.person_id == dave.id)).one())
+
+
+async def test_it_pushes_nothing_to_whoever_takes_a_token_over(stage: tuple[Server, Cast]) -> None:
+    """The tab is closed; somebody else connects with its token and sends no event."""
+    server, c = stage
+    service = server.service("watched-by-alice")
+    token = str(uuid4())
+    async with visiting(server.url, c.cookies["alice"], token=token) as alice:
+        await alice.call("timeline_state.load")
+        await post(server, service, "first")
+        assert "first of watched" in alice.seen()
+    for thief in ("nobody", "charlie", "alice"):
+        async with visiting(server.url, c.cookies[thief], token=token, hydrates=False) as visitor:
+            await post(server, service, f"seen by {thief}")
+            assert "of watched" not in visitor.seen()
+
+
+async def test_it_forgets_what_a_tab_showed_when_its_session_ends(stage: tuple[Server, Cast]) -> None:
+    server, _ = stage
+    client = server.sign_in()
+    cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+    token = str(uuid4())
+    async with visiting(server.url, cookie, token=token) as tab:
+        await tab.call("people_state.load")
+        assert "alice@example.com" in tab.seen()
+    server.form(client, "logout")
+    async with visiting(server.url, cookie, token=token) as tab:
+        assert "alice@example.com" not in tab.seen()
+
+
+async def test_it_refuses_forged_connects_and_shapes_that_no_page_sends(stage: tuple[Server, Cast]) -> None:
+    server, c = stage
+    async with visiting(server.url, c.cookies["alice"]) as visitor:
+        await visitor.send("connect", {"QUERY_STRING": f"token={uuid4()}", "asgi.scope": {"headers": []}})
+        await visitor.send("disconnect")
+        shapes: tuple[Any, ...] = (
+            None,
+            1,
+            "text",
+            [],
+            {},
+            {"name": 1},
+            {"name": "x", "payload": []},
+            {"name": "x", "router_data": "y"},
+        )
+        for shape in shapes:
+            await visitor.send("event", shape)
+        assert CANARY in repr(await visitor.call("timeline_state.load"))
+
+
+async def test_it_stays_awake_whatever_a_page_reports(stage: tuple[Server, Cast]) -> None:
+    """The framework matches reports of browsers with patterns whose time grows with the cube of their length."""
+    server, _ = stage
+    handler = "reflex___state____state.reflex___state____frontend_event_exception_state.handle_frontend_exception"
+    async with visiting(server.url) as visitor:
+        info = ('TypeError: can\'t access property "", ' * 2000)[:48_000]
+        await visitor.send("event", {"name": handler, "payload": {"info": info, "component_stack": ""}, "router_data": {}})
+        async with httpx.AsyncClient(timeout=10) as client:
+            assert (await client.get(f"{server.url}/livez")).status_code == 200
+
+
+async def post(server: Server, service: dict[str, Any], what: str) -> None:
+    """A deploy, and the time a push needs to reach whoever gets it."""
+    body = {"commit_sha": uuid4().hex, "commit_message": f"{what} of watched"}
+    assert (await asyncio.to_thread(server.post, service["deploy_token"], body)).status_code == 200
+    await asyncio.sleep(1)

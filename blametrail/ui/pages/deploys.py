@@ -21,6 +21,8 @@ from blametrail.ui.parts.deploys import DeployRow, deploy_row, deploy_table
 from blametrail.ui.parts.vars import count, fill
 from blametrail.ui.shell import shell, show_actor
 
+MOST_ROWS = 1_000
+
 
 class DeploysState(rx.State):
     """The pages shown so far; newer deploys wait while the reader has scrolled."""
@@ -60,6 +62,8 @@ class DeploysState(rx.State):
     @rx.event
     @action(Role.VIEWER)
     async def more(self, actor: Actor) -> None:
+        if not self.next_cursor or len(self.rows) >= MOST_ROWS:
+            return
         found = await database().read(actor.organization_id, _find, address_of(self), self.next_cursor)
         self.rows = [*self.rows, *found["page"]["rows"]]
         self.next_cursor = found["page"]["next_cursor"]
@@ -151,7 +155,11 @@ def _list() -> rx.Component:
         deploy_table(DeploysState.rows, "Deploys, newest first"),
         rx.cond(
             DeploysState.next_cursor != "",
-            rx.el.button("Show older", type="button", on_click=DeploysState.more, class_name="button"),
+            rx.cond(
+                count(DeploysState.rows) < MOST_ROWS,
+                rx.el.button("Show older", type="button", on_click=DeploysState.more, class_name="button"),
+                rx.el.p("Filter, or choose a time on the timeline, to see older ones.", class_name="muted"),
+            ),
         ),
     )
 
