@@ -44,8 +44,7 @@ async def sweep() -> None:
 @asynccontextmanager
 async def beside_the_pages() -> AsyncIterator[None]:
     """What lives as long as the server: the live pages, the clock, the worker of jobs, the database."""
-    every_six_hours = [(timedelta(hours=6), sweep)]
-    async with live.refreshing(app), ticking(every_six_hours), working(database(), hub(), JOBS):
+    async with live.refreshing(app), ticking([(timedelta(hours=6), sweep)]), working(database(), hub(), JOBS):
         yield
     hub().close()
     database().close()

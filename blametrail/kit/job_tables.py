@@ -28,8 +28,7 @@ JOBS_TOPIC, PARKED_TOPIC = "jobs", "parked_jobs"
 """There may be something to do; the list of parked jobs is another."""
 
 ABANDONED = "The process that ran it ended, or lost the database for too long."
-UNFINISHED = text("finished_at IS NULL")
-_AVAILABLE, _FINISHED = text("available_at IS NOT NULL"), text("finished_at IS NOT NULL")
+UNFINISHED = "finished_at IS NULL"
 _dice = SystemRandom()
 
 
@@ -57,31 +56,21 @@ class Job:
     claim: UUID
 
 
+def _index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index of those rows only that it is made for: most jobs are done, and most indexes have none of them."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
 class JobRow(Tenanted, table=True):
     """Work that a transaction announced, to be done at least once after it."""
 
     __tablename__ = "job"
     __table_args__ = (
-        Index(
-            "uq_job_unfinished",
-            "organization_id",
-            "kind",
-            "key",
-            unique=True,
-            sqlite_where=UNFINISHED,
-            postgresql_where=UNFINISHED,
-        ),
-        # What is claimed next, by turns of the organizations; and whether there is anything at all.
-        Index(
-            "ix_job_turn",
-            "organization_id",
-            "priority",
-            "available_at",
-            sqlite_where=_AVAILABLE,
-            postgresql_where=_AVAILABLE,
-        ),
-        Index("ix_job_available", "available_at", sqlite_where=_AVAILABLE, postgresql_where=_AVAILABLE),
-        Index("ix_job_finished", "finished_at", sqlite_where=_FINISHED, postgresql_where=_FINISHED),
+        _index("uq_job_unfinished", "organization_id", "kind", "key", where=UNFINISHED, unique=True),
+        # Which is next, by turns of the organizations; whether there is any; which to forget.
+        _index("ix_job_turn", "organization_id", "priority", "available_at", where="available_at IS NOT NULL"),
+        _index("ix_job_available", "available_at", where="available_at IS NOT NULL"),
+        _index("ix_job_finished", "finished_at", where="finished_at IS NOT NULL"),
     )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)

@@ -18,7 +18,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import and_, case, delete, func, or_
+from sqlalchemy import and_, case, delete, func, or_, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
@@ -107,7 +107,7 @@ def _announcement() -> Prepared:
     return Prepared(
         new.on_conflict_do_update(
             index_elements=["organization_id", "kind", "key"],
-            index_where=UNFINISHED,
+            index_where=text(UNFINISHED),
             set_={
                 "payload": new.excluded.payload,
                 "priority": case((new.excluded.priority < JobRow.priority, new.excluded.priority), else_=JobRow.priority),
@@ -135,11 +135,12 @@ def announce_job(
 ) -> None:
     """Have a job done once this transaction is committed, as part of it: one insert, in one organization.
 
-    Until it is done, a job of the same kind and key is the same job, and the newest payload stands. One that
-    runs already runs once more; one that is parked gets one more try. The payload is small JSON such as ids,
-    and holds no secret. The smaller `priority` goes first among the jobs of an organization."""
-    text = json.dumps(payload or {}, separators=(",", ":"))
-    if len(key) > LARGEST_KEY or len(text) > LARGEST_PAYLOAD:
+    Until it is done, a job of the same kind and key is the same job, and the newest payload stands. If it runs
+    already, it runs once more; if it is parked, it gets one more try. The payload is small JSON such as ids, and
+    holds no secret; raises ValueError when that or the key is too long. Of an organization's jobs, those with a
+    smaller `priority` go first."""
+    written = json.dumps(payload or {}, separators=(",", ":"))
+    if len(key) > LARGEST_KEY or len(written) > LARGEST_PAYLOAD:
         raise ValueError(f"the key or the payload of a job {kind} is too long")
     moment = now()
     session.run(
@@ -147,7 +148,7 @@ def announce_job(
         id=uuid4(),
         kind=kind,
         key=key,
-        payload=text,
+        payload=written,
         priority=priority,
         state=State.WAITING.value,
         failures=0,
@@ -171,6 +172,7 @@ def finish_job(session: ScopedSession, job: Job) -> None:
 
 def parked_jobs(session: ScopedSession, limit: int = 100) -> list[ParkedJob]:
     """Jobs that wait for a person, those tried last first."""
+    # Parked ones are unfinished, which needs saying for the sake of the index.
     parked = select(JobRow).where(col(JobRow.state) == State.PARKED, col(JobRow.finished_at).is_(None))
     rows = session.exec(parked.order_by(col(JobRow.started_at).desc()).limit(limit))
     return [ParkedJob(str(r.id), r.kind, r.key, r.reason, r.failures, r.announced_at, r.started_at) for r in rows]
@@ -351,10 +353,8 @@ class Worker:
         try:
             async with asyncio.timeout(seconds):
                 return await self._db.write(EVERY_ORGANIZATION, renew_leases, jobs, self._pace.lease) if jobs else set()
-        except (TimeoutError, Unavailable):
-            return None
-        except Exception:
-            log.exception("leases of jobs could not be renewed")
+        except Exception as error:
+            log.warning("leases of jobs were not renewed", error=repr(error))
             return None
 
 
@@ -375,22 +375,4 @@ async def working(db: Database, hub: live.Hub, kinds: Mapping[str, Kind], pace: 
         await worker.stop()
 
 
-__all__ = [
-    "GiveUp",
-    "Job",
-    "Kind",
-    "Later",
-    "LeaseLost",
-    "Pace",
-    "ParkedJob",
-    "State",
-    "Worker",
-    "announce_job",
-    "drop_job",
-    "finish_job",
-    "forget_finished_jobs",
-    "job_counts",
-    "parked_jobs",
-    "retry_job",
-    "working",
-]
+__all__ = ["GiveUp", "Job", "Kind", "Later", "LeaseLost", "Pace", "State", "Worker", "announce_job", "finish_job", "working"]

@@ -478,7 +478,7 @@ async def test_it_hands_back_what_it_cannot_finish(db: Database, acme: UUID) -> 
     for key in ("quick", "slow"):
         db.write_now(acme, announce_job, "work", key)
     work = Work(*[lambda job: is_stopping.wait() if job.key == "quick" else asyncio.sleep(600)] * 2)
-    async with work.doing(db, replace(PACE, grace=2)) as worker:
+    async with work.doing(db, replace(PACE, grace=1)) as worker:
         await until(lambda: len(work.seen) == 2)
         stopping = asyncio.create_task(worker.stop())
         await asyncio.sleep(0.1)
