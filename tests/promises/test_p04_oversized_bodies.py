@@ -83,7 +83,7 @@ def test_it_cuts_a_sender_of_one_byte_a_second(warm: Server) -> None:
         outcomes = list(threads.map(lambda one: _drip(warm, *one), drips))
     for seconds, _ in outcomes:
         assert SECONDS_OF_A_BODY - 1 < seconds < SECONDS_OF_A_BODY + 3
-    assert [answer for _, answer in outcomes[:2]] == [b"400", b"400"]
+    assert [answer for _, answer in outcomes[:2]] == [b"503", b"503"]
     assert warm.post(token).status_code == 200
     assert "did not arrive" in _reasons(warm)[0]
 
