@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, pool, text
 
 import blametrail.accounts.tables
 import blametrail.catalog.tables
+import blametrail.changes.tables
 import blametrail.codehosts.tables
 import blametrail.deploys.tables
 import blametrail.kit.job_tables  # noqa: F401  (tables register themselves)

@@ -70,3 +70,20 @@ class LoginSession(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
     seen_at: datetime = Field(default_factory=now, sa_type=UtcTime)
     expires_at: datetime = Field(sa_type=UtcTime, index=True)
+
+
+class ApiToken(Tenanted, table=True):
+    """What a script shows to read an organization's data; only its hash is kept."""
+
+    __tablename__ = "api_token"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    name: str
+    token_hash: str = Field(unique=True)
+    start: str
+    created_by: str
+    created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
+    expires_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    used_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    used_from: str = ""

@@ -1,4 +1,4 @@
-"""Rows of connections to code hosts."""
+"""Rows of connections to code hosts, and of the pull requests they told of."""
 
 from __future__ import annotations
 
@@ -42,3 +42,50 @@ class Connection(Tenanted, table=True):
     granted: str = ""
     fault: str = ""
     remedy: str = ""
+
+
+class PullRequest(Tenanted, table=True):
+    """A pull request of a repository, however we learned of it."""
+
+    __tablename__ = "pull_request"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "host_url", "repository", "number", name="uq_pull_request_number"),
+        Index("ix_pull_request_merged", "organization_id", "merged_at", "id"),
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    host_url: str
+    repository: str
+    number: int
+    title: str
+    body: str = ""
+    author: str = ""
+    labels: str = ""  # one a line
+    state: str
+    url: str
+    base_branch: str = ""
+    head_sha: str = ""
+    merge_sha: str = ""
+    created_at: datetime = Field(sa_type=UtcTime)
+    updated_at: datetime = Field(sa_type=UtcTime)
+    merged_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    learned_at: datetime = Field(default_factory=now, sa_type=UtcTime)
+    has_files: bool = False
+    has_all_files: bool = False
+
+
+class PullRequestFile(Tenanted, table=True):
+    """A file that a pull request changed, most worth reading first."""
+
+    __tablename__ = "pull_request_file"
+
+    pull_request_id: UUID = Field(foreign_key="pull_request.id", ondelete="CASCADE", primary_key=True)
+    position: int = Field(primary_key=True)
+    path: str
+    old_path: str = ""
+    status: str
+    added: int
+    removed: int
+    category: str
+    relevance: float
+    patch: str | None = None

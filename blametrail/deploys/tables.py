@@ -77,3 +77,69 @@ class Delivery(Tenanted, table=True):
     body: str = ""
     address: str = ""
     request_id: str = ""
+
+
+class Enrichment(Tenanted, table=True):
+    """How far we know what a deploy carries: its state, and what is missing and why."""
+
+    __table_args__ = (Index("ix_enrichment_state", "organization_id", "state", "tried_at"),)
+
+    deploy_id: UUID = Field(foreign_key="deploy.id", ondelete="CASCADE", primary_key=True)
+    state: str
+    reason: str = ""
+    remedy: str = ""
+    host_url: str = ""
+    repository: str = ""
+    base_sha: str = ""
+    relation: str = ""
+    total_commits: int = 0
+    has_all_files: bool = False
+    calls: int = 0
+    tried_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    again_at: datetime | None = Field(default=None, sa_type=UtcTime)
+
+
+class EnrichedCommit(Tenanted, table=True):
+    """A commit that a deploy carries, as its code host says, oldest first."""
+
+    __tablename__ = "enriched_commit"
+    __table_args__ = (Index("ix_enriched_commit_sha", "organization_id", "sha"),)
+
+    deploy_id: UUID = Field(foreign_key="deploy.id", ondelete="CASCADE", primary_key=True)
+    position: int = Field(primary_key=True)
+    sha: str
+    message: str
+    author: str = ""
+    login: str = ""
+    authored_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    committed_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    is_merge: bool = False
+    url: str = ""
+    pull_request_id: UUID | None = Field(default=None, foreign_key="pull_request.id", ondelete="SET NULL", index=True)
+
+
+class EnrichedFile(Tenanted, table=True):
+    """A file that differs between a deploy and the one before it, most worth reading first."""
+
+    __tablename__ = "enriched_file"
+
+    deploy_id: UUID = Field(foreign_key="deploy.id", ondelete="CASCADE", primary_key=True)
+    position: int = Field(primary_key=True)
+    path: str
+    old_path: str = ""
+    status: str
+    added: int
+    removed: int
+    category: str
+    relevance: float
+    reasons: str = ""  # one a line
+    patch: str | None = None
+
+
+class EnrichedPullRequest(Tenanted, table=True):
+    """A pull request that a deploy carries."""
+
+    __tablename__ = "enriched_pull_request"
+
+    deploy_id: UUID = Field(foreign_key="deploy.id", ondelete="CASCADE", primary_key=True)
+    pull_request_id: UUID = Field(foreign_key="pull_request.id", ondelete="CASCADE", primary_key=True, index=True)

@@ -175,7 +175,7 @@ async def retrying(
     def wait_for(error: Exception) -> bool | float:
         if not isinstance(error, _TryAgain):
             return isinstance(error, Unreachable)
-        asked = _retry_after(error.answer.headers.get("retry-after", ""))
+        asked = retry_after(error.answer.headers.get("retry-after", ""))
         if asked is None:
             return True
         if asked > LONGEST_WAIT or time.monotonic() + asked > until:
@@ -606,7 +606,7 @@ def _host(url: httpx.URL) -> str:
     return url.raw_host.decode("ascii")
 
 
-def _retry_after(header: str) -> float | None:
+def retry_after(header: str) -> float | None:
     """Seconds from now, by a number or a date (RFC 9110, 10.2.3); None when there is neither."""
     if header.isascii() and header.isdigit():
         return float(header[:10])

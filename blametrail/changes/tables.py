@@ -1,0 +1,61 @@
+"""Rows of the repositories that we watch, and of the webhooks that tell of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlmodel import Field, Index, UniqueConstraint
+
+from blametrail.kit.clock import now
+from blametrail.kit.db import Tenanted, UtcTime
+
+
+class WatchedRepository(Tenanted, table=True):
+    """A repository that a service links to, and how far its merged pull requests are known."""
+
+    __tablename__ = "watched_repository"
+    __table_args__ = (UniqueConstraint("organization_id", "host_url", "path", name="uq_watched_repository_path"),)
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    host_url: str
+    path: str
+    linked_at: datetime = Field(default_factory=now, sa_type=UtcTime)
+    known_since: datetime | None = Field(default=None, sa_type=UtcTime)
+    polled_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    webhook_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    fault: str = ""
+    remedy: str = ""
+
+
+class WebhookSecret(Tenanted, table=True):
+    """What a code host signs its webhooks with; the one before it counts until it is dropped."""
+
+    __tablename__ = "webhook_secret"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    kind: str = Field(index=True)
+    secret_sealed: str
+    created_by: str
+    created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
+    used_at: datetime | None = Field(default=None, sa_type=UtcTime)
+
+
+class WebhookDelivery(Tenanted, table=True):
+    """A signed webhook, and what became of it; its id is what makes a replay known."""
+
+    __tablename__ = "webhook_delivery"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "kind", "delivery_id", name="uq_webhook_delivery_id"),
+        Index("ix_webhook_delivery_received", "organization_id", "received_at"),
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    kind: str
+    delivery_id: str
+    event: str
+    repository: str = ""
+    outcome: str
+    reason: str = ""
+    body: str = ""  # of those that could not be read
+    received_at: datetime = Field(default_factory=now, sa_type=UtcTime)
