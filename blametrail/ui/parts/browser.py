@@ -16,7 +16,7 @@ def _one(value: rx.Var[Any]) -> list[rx.Var[Any]]:
 
 
 class ApiForm(rx.Component):
-    """A form posted to a route of `api/forms.py`; errors appear beside their fields, input is kept."""
+    """A form posted to a route of `api/forms/`; errors appear beside their fields, input is kept."""
 
     library = "$/public/ui/forms.jsx"
     tag = "ApiForm"

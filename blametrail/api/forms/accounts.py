@@ -1,43 +1,32 @@
-"""Forms of the pages that carry a secret in or out: passwords, new tokens, invitation links.
-
-Secrets cross between browser and server here only, never in a page's state or its socket: state is
-kept and sent again to whoever reconnects, an answer of a form is not.
-"""
+"""Signing in and out, joining, inviting: forms with a password, a session or an invitation link in them."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable
-from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from blametrail.accounts import members, organizations, passwords, sessions
 from blametrail.accounts.roles import Actor, Role
 from blametrail.api.answers import answer
-from blametrail.api.body import address_block, client_address, read_body
-from blametrail.catalog import deploy_tokens, services
+from blametrail.api.body import address_block, client_address
+from blametrail.api.forms.form import Fields, actor_of, routes_of, text
 from blametrail.kit import mail
 from blametrail.kit.db import EVERY_ORGANIZATION, database
-from blametrail.kit.errors import Invalid, NotAllowed, NotFound, NotSignedIn, TooMany
+from blametrail.kit.errors import Invalid, TooMany
 from blametrail.kit.keys import key_ring
 from blametrail.kit.limits import rate_limits
 from blametrail.settings import settings
 
-LARGEST_FORM = 65_536
 COOKIE_SECONDS = 400 * 86_400  # how long a session lives is decided by its row, not by the browser
-
-Fields = dict[str, Any]
 
 
 async def set_up(request: Request, form: Fields) -> Response:
     """First run: the first organization and its owner."""
-    wanted = {name: _text(form, name) for name in ("organization", "name", "email", "password")}
+    wanted = {name: text(form, name) for name in ("organization", "name", "email", "password")}
     await database().read(EVERY_ORGANIZATION, organizations.refuse_second_set_up)
     password = wanted.pop("password")
     organizations.check_newcomer(wanted["organization"], wanted["email"], password)
@@ -47,7 +36,7 @@ async def set_up(request: Request, form: Fields) -> Response:
 
 
 async def log_in(request: Request, form: Fields) -> Response:
-    email, password, location = _text(form, "email"), _text(form, "password"), _inside(_text(form, "next"))
+    email, password, location = text(form, "email"), text(form, "password"), _inside(text(form, "next"))
     _count_sender(request)
     _count_guess(email)
     token = await sessions.sign_in(
@@ -71,7 +60,7 @@ async def log_out(request: Request, form: Fields) -> Response:
 
 async def look_at_invitation(request: Request, form: Fields) -> Response:
     """What the holder of an invitation link may know before joining."""
-    welcome = await database().read(EVERY_ORGANIZATION, members.open_invitation, key_ring(), _text(form, "token"))
+    welcome = await database().read(EVERY_ORGANIZATION, members.open_invitation, key_ring(), text(form, "token"))
     return answer(
         request,
         {
@@ -85,7 +74,7 @@ async def look_at_invitation(request: Request, form: Fields) -> Response:
 
 async def join(request: Request, form: Fields) -> Response:
     """By an invitation; of somebody who has an account, it checks the password like a login."""
-    token, name, password = (_text(form, field) for field in ("token", "name", "password"))
+    token, name, password = (text(form, field) for field in ("token", "name", "password"))
     _count_sender(request)
     welcome = await database().read(EVERY_ORGANIZATION, members.open_invitation, key_ring(), token)
     _count_guess(welcome.email)
@@ -94,39 +83,18 @@ async def join(request: Request, form: Fields) -> Response:
 
 
 async def change_password(request: Request, form: Fields) -> Response:
-    actor = await _actor(request)
-    current, new = _text(form, "current_password"), _text(form, "new_password")
+    actor = await actor_of(request)
+    current, new = text(form, "current_password"), text(form, "new_password")
     _count_guess(actor.email)
     await sessions.change_password(database(), actor, current, new)
     return answer(request, {"message": "Your password is changed. Your other sessions have ended."})
 
 
-async def create_service(request: Request, form: Fields) -> Response:
-    """A service with its deploy token, which this answer alone shows."""
-    actor = await _actor(request, Role.ADMIN)
-    draft = services.ServiceDraft.checked(
-        **{name: _text(form, name) for name in ("name", "environment", "type", "url", "owner_team", "repositories")},
-        depends_on=_texts(form, "depends_on"),
-    )
-    service_id, token = await database().write(actor.organization_id, services.create_as, key_ring(), actor, draft)
-    return answer(request, {"secret": token, "secret_of": str(service_id), "location": f"/services/{service_id}"})
-
-
-async def rotate_token(request: Request, form: Fields) -> Response:
-    actor = await _actor(request, Role.ADMIN)
-    service_id = _id(form, "service_id")
-    token = await database().write(actor.organization_id, deploy_tokens.rotate, key_ring(), actor, service_id)
-    return answer(
-        request,
-        {"secret": token, "secret_of": str(service_id), "message": "The old token is refused from now on."},
-    )
-
-
 async def invite(request: Request, form: Fields) -> Response:
     """An invitation, as a link that this answer alone shows; by e-mail too where that is configured."""
-    actor = await _actor(request, Role.ADMIN)
-    email = _text(form, "email")
-    token = await database().write(actor.organization_id, members.invite, key_ring(), actor, email, _text(form, "role"))
+    actor = await actor_of(request, Role.ADMIN)
+    email = text(form, "email")
+    token = await database().write(actor.organization_id, members.invite, key_ring(), actor, email, text(form, "role"))
     # Behind #, a browser keeps the token out of requests, logs and referrers.
     link = f"{settings().base_url}/join#{token}"
     sent = mail.can_send() and await asyncio.to_thread(_send_invitation, actor, email, link)
@@ -137,15 +105,6 @@ async def invite(request: Request, form: Fields) -> Response:
 def _send_invitation(actor: Actor, email: str, link: str) -> bool:
     text = f"{actor.name} invites you to {actor.organization} on BlameTrail.\n\n{link}\n\nThe link works once, for 7 days."
     return mail.send(email, f"Join {actor.organization} on BlameTrail", text)
-
-
-async def _actor(request: Request, needed: Role = Role.VIEWER) -> Actor:
-    token = request.cookies.get(sessions.COOKIE, "")
-    actor = await database().read(EVERY_ORGANIZATION, sessions.find_actor, key_ring(), token)
-    if actor is None:
-        raise NotSignedIn("Your session has ended. Sign in again; what you typed is still here.")
-    actor.require(needed)
-    return actor
 
 
 async def _signed_in(request: Request, person_id: UUID, location: str, organization_id: UUID | None = None) -> Response:
@@ -209,70 +168,14 @@ def _inside(path: str) -> str:
     return "/" if bad or any(ord(c) < 32 for c in path) else path
 
 
-def _text(form: Fields, name: str) -> str:
-    """A field's text, empty when it is absent; raises Invalid for anything else than text."""
-    value = form.get(name)
-    return "" if value is None else _checked(name, value)
-
-
-def _texts(form: Fields, name: str) -> list[str]:
-    """A field's list of texts, empty when it is absent; raises Invalid for anything else."""
-    values = form.get(name)
-    if values is None:
-        return []
-    if not isinstance(values, list):
-        raise Invalid({name: "must be a list"})
-    return [_checked(name, value) for value in values]
-
-
-def _checked(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise Invalid({name: "must be text"})
-    if any("\ud800" <= c <= "\udfff" for c in value):
-        # Half of a character: JSON can carry it, UTF-8 and so the database cannot.
-        raise Invalid({name: "must be valid Unicode text"})
-    return value.replace("\0", "")
-
-
-def _id(form: Fields, name: str) -> UUID:
-    """A field's id; raises Invalid for anything else than text, NotFound for text that is no id."""
-    try:
-        return UUID(_text(form, name))
-    except ValueError:
-        raise NotFound(services.NO_SERVICE) from None
-
-
-def _form(handle: Callable[[Request, Fields], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """JSON from our own pages only: the browser states the origin, other sites cannot set it."""
-
-    async def endpoint(request: Request) -> Response:
-        if request.headers.get("origin") not in settings().allowed_origins:
-            raise NotAllowed("This form was sent from another site. Open it on the address of this server.")
-        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-            raise Invalid({"Content-Type": "must be application/json"})
-        try:
-            form = json.loads((await read_body(request, LARGEST_FORM)).decode())
-        except (ValueError, RecursionError):
-            form = None
-        if not isinstance(form, dict):
-            raise Invalid({"body": "must be a JSON object"})
-        return await handle(request, form)
-
-    endpoint.__name__ = handle.__name__
-    return endpoint
-
-
-routes = [
-    Route(f"/form/{path}", _form(handle), methods=["POST"])
-    for path, handle in {
+routes = routes_of(
+    {
         "setup": set_up,
         "login": log_in,
         "logout": log_out,
         "invitation": look_at_invitation,
         "join": join,
         "password": change_password,
-        "service": create_service,
-        "rotate": rotate_token,
         "invite": invite,
-    }.items()
-]
+    }
+)
