@@ -57,7 +57,9 @@ clean:
 .venv/dev: .venv/installed requirements-dev.txt $(BUN)/bun
 	@echo "Installing packages for tests…"
 	@pip install -q --require-hashes -r requirements-dev.txt
-	@npm install --silent --no-fund --no-audit --ignore-scripts --prefix .tools axe-core@4.10.3
+	@npm install --silent --no-fund --no-audit --ignore-scripts --prefix .tools axe-core@4.10.3 \
+		emulate@0.11.2 @octokit/fixtures@23.1.2 @octokit/webhooks-examples@7.6.1
+	@python -m tests.peers.github_description
 	@touch $@
 
 # Bun compiles the pages. It comes from npm; where there is no npm, from the one in PyPI's Node. Its own

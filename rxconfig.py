@@ -1,5 +1,7 @@
 """What Reflex must know; every value comes from blametrail.settings."""
 
+import logging
+
 import reflex as rx
 from reflex_base import constants
 
@@ -8,6 +10,8 @@ from blametrail.settings import settings
 
 # Reflex starts its development server with a bare `--host`, which means every interface.
 constants.PackageJson.Commands.DEV = "react-router dev --host 127.0.0.1"
+# Bun compiles the pages; a Node that happens to be here is not used, however old it is.
+logging.getLogger("reflex.utils.js_runtimes").addFilter(lambda record: "Node.js is out of date" not in record.getMessage())
 
 config = rx.Config(
     app_name="blametrail",

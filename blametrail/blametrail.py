@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 import reflex as rx
 from reflex.app import default_error_boundary
 
-from blametrail.deploys.delivery_log import forget_old_deliveries
-from blametrail.kit.db import EVERY_ORGANIZATION, database
-from blametrail.kit.jobs import Kind, forget_finished_jobs, working
+from blametrail.background import JOBS, PERIODIC
+from blametrail.kit.db import database
+from blametrail.kit.jobs import working
 from blametrail.kit.live import hub
 from blametrail.kit.schedule import ticking
 from blametrail.ui import live
 from blametrail.ui.guard import OneSessionOnly, on_stray_error
 from blametrail.ui.pages import (
     account,
+    api_tokens,
+    code_hosts,
     deploy,
     deploys,
     doors,
@@ -28,23 +29,15 @@ from blametrail.ui.pages import (
     service,
     services,
     timeline,
+    what_changed,
 )
 from blametrail.ui.socket import check_sockets, on_page_error
-
-JOBS: dict[str, Kind] = {}
-"""How each kind of job is done."""
-
-
-async def sweep() -> None:
-    """Drop what is kept for a while only."""
-    await database().write(EVERY_ORGANIZATION, forget_old_deliveries)
-    await database().write(EVERY_ORGANIZATION, forget_finished_jobs)
 
 
 @asynccontextmanager
 async def beside_the_pages() -> AsyncIterator[None]:
     """What lives as long as the server: the live pages, the clock, the worker of jobs, the database."""
-    async with live.refreshing(app), ticking([(timedelta(hours=6), sweep)]), working(database(), hub(), JOBS):
+    async with live.refreshing(app), ticking(PERIODIC), working(database(), hub(), JOBS):
         yield
     hub().close()
     database().close()
@@ -76,6 +69,9 @@ for page, route, title, load in (
     (service.page, "/services/[service_id]", "Service", service.ServiceState.load),
     (people.page, "/settings", "People", people.PeopleState.load),
     (organization.page, "/settings/organization", "Organization", organization.OrganizationState.load),
+    (code_hosts.page, "/settings/code-hosts", "Code hosts", code_hosts.CodeHostsState.load),
+    (api_tokens.page, "/settings/api-tokens", "API tokens", api_tokens.ApiTokensState.load),
+    (what_changed.page, "/changes/between", "What changed", what_changed.WhatChangedState.load),
     (account.page, "/account", "Your account", account.AccountState.load),
     (doors.login, "/login", "Sign in", doors.DoorState.open_login),
     (doors.setup, "/setup", "Set up", doors.DoorState.open_setup),

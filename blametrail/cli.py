@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -184,29 +185,45 @@ def _not_reported(why: object, status: str, exit_code: int, as_json: bool) -> No
 
 @app.command()
 def demo(
-    repository: Annotated[Path, typer.Argument(help="A local git repository.")],
+    repository: Annotated[Path | None, typer.Argument(help="A local git repository.")] = None,
+    *,
     server: Annotated[str, typer.Option(help="Address of the running server. Default: as this machine's settings say.")] = "",
     days: Annotated[int, typer.Option(min=1, max=365, help="Into how many past days the history is laid.")] = 14,
     deploys: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many deploys, the newest.")] = 400,
     organization: OrganizationName = "",
+    remove: Annotated[bool, typer.Option("--remove", help="Remove what the demo made, and nothing else.")] = False,
 ) -> None:
     """Fill BlameTrail with the deploys that CI would have sent for a repository; a second run adds nothing."""
     with _plain_errors():
         from blametrail import demo as loading
+        from blametrail import demo_data
         from blametrail.kit.db import EVERY_ORGANIZATION, database
+        from blametrail.kit.errors import Invalid
         from blametrail.settings import settings
 
+        if remove:
+            _open_database()
+            scope = database().read_now(EVERY_ORGANIZATION, _organization, organization)
+            typer.echo("\n".join(database().write_now(scope, demo_data.remove)))
+            return
+        if repository is None:
+            raise Invalid({}, "Name a local git repository, or pass --remove.")
         address = server.rstrip("/") or settings().base_url
         history = loading.read_history(repository, deploys)
         loading.check_server(address)
         _open_database()
-        if password := database().write_now(EVERY_ORGANIZATION, loading.found_if_empty):
-            typer.echo(f"Made the organization Demo. Sign in as {loading.OWNER} with the password {password}")
+        password = demo_data.found_if_empty(database())
+        if password:
+            typer.echo(f"Made the organization Demo. Sign in as {demo_data.OWNER} with the password {password}")
         scope = database().read_now(EVERY_ORGANIZATION, _organization, organization)
         sent = loading.load(
             database(), scope, history, address, days=days, deploys=deploys, say=lambda line: typer.echo(line, err=True)
         )
-        typer.echo(f"{sent} deploys added. Look at {address}/?range=30d")
+        typer.echo(f"{sent} deploys added. Look at {address}/{database().read_now(scope, demo_data.query_of_all)}")
+        if not password and database().read_now(scope, demo_data.has_own_owner):
+            typer.echo(f"Sign in as {demo_data.OWNER} with the password that the first run printed.")
+        folder = "" if settings().data_dir == Path("data") else f"BLAMETRAIL_DATA_DIR={shlex.quote(str(settings().data_dir))} "
+        typer.echo(f"It is all in {', '.join(demo_data.SERVICES.values())}; `{folder}blametrail demo --remove` removes it.")
 
 
 def _open_database() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
-import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,30 +14,24 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from sqlmodel import col, select
 
-from blametrail.accounts.organizations import found_first, nobody_yet
-from blametrail.catalog import deploy_tokens, services
-from blametrail.catalog.repositories import parse_repository
-from blametrail.catalog.tables import DeployToken, Service
+from blametrail import demo_data
+from blametrail.demo_data import KEY, SERVICES
 from blametrail.deploy_client import MOST_COMMITS, GitFailed, fit, printable, read_git
-from blametrail.deploys.tables import Deploy
 from blametrail.kit.clock import now
-from blametrail.kit.db import Database, ScopedSession
+from blametrail.kit.db import Database
 from blametrail.kit.errors import Invalid, Refused, Unavailable
-from blametrail.kit.keys import KeyRing, key_ring
+from blametrail.kit.keys import key_ring
 
-OWNER = "demo@example.com"
-SERVICES = ("web", "api", "worker")
 STAGING, PRODUCTION = "staging", "production"
 FOLDERS = {
     "web": {"web", "www", "frontend", "client", "ui", "static", "public", "assets", "templates", "styles", "css", "pages"},
     "api": {"api", "backend", "server", "handlers", "controllers", "routes", "endpoints", "rest", "graphql", "rpc"},
     "worker": {"worker", "workers", "jobs", "tasks", "queue", "queues", "cron", "scheduler", "celery", "consumers"},
 }
-ROLLED_BACK = 25
+ROLLED_BACK = 12
 """One of so many commits is rolled back in production."""
-KEY = "demo:"
+SLOWEST_PIPELINE = timedelta(hours=6)
 LAST_STEP = timedelta(hours=2)
 MOST_PATHS = 500
 TRIES = 20
@@ -76,14 +68,18 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """A commit and its service, when it came, and how long until the next one."""
+    """A commit and its service, when it came, and how long until the service's next one."""
 
     commit: Commit
     service: str
     position: int
-    version: str
+    number: int
     at: datetime
     length: timedelta
+
+    @property
+    def version(self) -> str:
+        return f"v1.{self.number}.0"
 
 
 def read_history(folder: Path, deploys: int) -> History:
@@ -119,30 +115,41 @@ def service_of(commit: Commit) -> str:
         for service, folders in FOLDERS.items()
         if not folders.isdisjoint(path.lower().split("/")[:-1])
     }
-    return touched.pop() if len(touched) == 1 else SERVICES[_number(commit.sha, "service") % len(SERVICES)]
-
-
-def is_rolled_back(commit: Commit) -> bool:
-    return _number(commit.sha, "rollback") % ROLLED_BACK == 0
+    return touched.pop() if len(touched) == 1 else [*SERVICES][_number(commit.sha, "service") % len(SERVICES)]
 
 
 def plan(history: History, days: int, deploys: int, until: datetime) -> list[Planned]:
     """The newest deploys of a history laid into the days before a moment, in the order of their times."""
     live: dict[tuple[str, str], _Slot] = {}
     planned: list[Planned] = []
-    older = history.total - len(history.commits)
-    times = spread([commit.at for commit in history.commits], timedelta(days=days), until)
-    for position, (commit, (at, end)) in enumerate(zip(history.commits, pairwise((*times, until)), strict=True)):
-        service = service_of(commit)
-        slot = _Slot(commit, service, position, f"v1.{older + position}.0", at, end - at)
-        before = live.get((service, PRODUCTION))
+    is_cut = history.total > len(history.commits)
+    is_due = False
+    slots = _slots(history, timedelta(days=days), until)
+    for slot in slots:
+        before = live.get((slot.service, PRODUCTION))
         for environment in (STAGING, PRODUCTION):
-            planned.append(_deploy(history, times, slot, environment, live.get((service, environment))))
-            live[service, environment] = slot
-        if before is not None and is_rolled_back(commit):
-            planned.append(_rollback(history, slot, before))
-            live[service, PRODUCTION] = before
+            planned.append(_deploy(slots, history.branch, slot, environment, live.get((slot.service, environment))))
+            live[slot.service, environment] = slot
+        is_due = is_due or slot.number % ROLLED_BACK == ROLLED_BACK // 2
+        if is_due and before is not None:
+            planned.append(_rollback(history.branch, slot, before))
+            live[slot.service, PRODUCTION] = before
+        # The next one must do, unless what was live before may only have been cut off: each run chooses the same.
+        is_due = is_due and before is None and not is_cut
     return sorted(planned, key=lambda one: one.at)[-deploys:]
+
+
+def _slots(history: History, length: timedelta, until: datetime) -> list[_Slot]:
+    times = spread([commit.at for commit in history.commits], length, until)
+    older = history.total - len(history.commits)
+    ends: dict[str, datetime] = {}
+    slots: list[_Slot] = []
+    for position in reversed(range(len(times))):
+        commit, at = history.commits[position], times[position]
+        service = service_of(commit)
+        slots.append(_Slot(commit, service, position, older + position, at, ends.get(service, until) - at))
+        ends[service] = at
+    return slots[::-1]
 
 
 def spread(times: list[int], length: timedelta, until: datetime) -> list[datetime]:
@@ -169,15 +176,6 @@ def check_server(url: str) -> None:
     raise Unavailable(f"No server answers at {printable(url)}. Start it with `blametrail serve`, or name it by --server.")
 
 
-def found_if_empty(session: ScopedSession) -> str:
-    """Make an organization when there is nobody yet; answers its owner's password, else nothing."""
-    if not nobody_yet(session):
-        return ""
-    password = secrets.token_urlsafe(12)
-    found_first(session, organization="Demo", name="Demo", email=OWNER, password=password)
-    return password
-
-
 def load(
     database: Database,
     organization_id: UUID,
@@ -189,16 +187,16 @@ def load(
     say: Callable[[str], None],
 ) -> int:
     """Send what was not sent before; answers how many deploys that were."""
-    known = database.read_now(organization_id, _known)
-    waiting = [one for one in plan(history, days, deploys, now()) if (one.service, one.key) not in known]
+    known = database.read_now(organization_id, demo_data.sent_keys)
+    waiting = [one for one in plan(history, days, deploys, now()) if one.key not in known]
     if not waiting:
         return 0
-    tokens, borrowed = database.write_now(organization_id, _open, key_ring(), history.origin)
+    tokens, borrowed = database.write_now(organization_id, demo_data.open_services, key_ring(), history.origin)
     say(f"{len(waiting)} deploys to send.")
     try:
         return send(waiting, tokens, url, say)
     finally:
-        database.write_now(organization_id, _give_back, key_ring(), borrowed)
+        database.write_now(organization_id, demo_data.end_tokens, key_ring(), borrowed)
 
 
 def send(planned: Iterable[Planned], tokens: Mapping[str, str], url: str, say: Callable[[str], None]) -> int:
@@ -232,24 +230,32 @@ def _post(client: httpx.Client, body: bytes, headers: dict[str, str], say: Calla
     raise Unavailable("The server does not take deploys now. Run the command again later: it goes on where it stopped.")
 
 
-def _deploy(history: History, times: list[datetime], slot: _Slot, environment: str, before: _Slot | None) -> Planned:
-    """Staging takes a commit at once, production some minutes later, and both before the next commit comes."""
+def _deploy(slots: list[_Slot], branch: str, slot: _Slot, environment: str, before: _Slot | None) -> Planned:
+    """Staging takes a commit at once, production when the pipeline is through, before the service's next one comes."""
     first = before.position + 1 if before else slot.position
-    carried = range(slot.position, max(first, slot.position - MOST_COMMITS + 1) - 1, -1)
-    commits = [(history.commits[position], times[position]) for position in carried]
-    minutes = timedelta(minutes=4 + _number(slot.commit.sha, "minutes") % 20)
-    at = slot.at + (min(slot.length * 0.35, minutes) if environment == PRODUCTION else timedelta())
-    body = _body(history, slot, environment, at) | {
-        "commits": [{"sha": c.sha, "message": c.message, "author": c.author, "timestamp": t.isoformat()} for c, t in commits],
+    carried = slots[max(first, slot.position - MOST_COMMITS + 1) : slot.position + 1][::-1]
+    at = slot.at + (_pipeline(slot) if environment == PRODUCTION else timedelta())
+    body = _body(branch, slot, environment, at) | {
+        "commits": [
+            {"sha": c.commit.sha, "message": c.commit.message, "author": c.commit.author, "timestamp": c.at.isoformat()}
+            for c in carried
+        ],
         "previous_commit_sha": before.commit.sha if before else "",
     }
     return Planned(slot.service, at, f"{KEY}{environment}:{slot.commit.sha}", body)
 
 
-def _rollback(history: History, bad: _Slot, before: _Slot) -> Planned:
+def _pipeline(slot: _Slot) -> timedelta:
+    """From staging to production: hours where there is room for them."""
+    return min(slot.length * 0.5, SLOWEST_PIPELINE * (0.3 + _number(slot.commit.sha, "minutes") % 70 / 100))
+
+
+def _rollback(branch: str, bad: _Slot, before: _Slot) -> Planned:
     """Production goes back to the commit before, by the hand of who deployed the bad one."""
-    at = bad.at + min(bad.length * 0.7, timedelta(minutes=30 + _number(bad.commit.sha, "minutes") % 60))
-    body = _body(history, before, PRODUCTION, at) | {
+    went_live = _pipeline(bad)
+    minutes = timedelta(minutes=30 + _number(bad.commit.sha, "minutes") % 60)
+    at = bad.at + went_live + min((bad.length - went_live) * 0.6, minutes)
+    body = _body(branch, before, PRODUCTION, at) | {
         "deployed_by": bad.commit.author,
         "description": f"Rolled back from {bad.version}.",
         "previous_commit_sha": bad.commit.sha,
@@ -257,11 +263,11 @@ def _rollback(history: History, bad: _Slot, before: _Slot) -> Planned:
     return Planned(bad.service, at, f"{KEY}rollback:{bad.commit.sha}", body)
 
 
-def _body(history: History, slot: _Slot, environment: str, at: datetime) -> dict[str, Any]:
+def _body(branch: str, slot: _Slot, environment: str, at: datetime) -> dict[str, Any]:
     return {
         "commit_sha": slot.commit.sha,
         "commit_message": slot.commit.message,
-        "branch": history.branch,
+        "branch": branch,
         "deployed_by": slot.commit.author,
         "environment": environment,
         "version": slot.version,
@@ -294,44 +300,3 @@ def _or_nothing(*command: str, folder: Path) -> str:
 def _number(sha: str, purpose: str) -> int:
     """The same for a commit in every run."""
     return int.from_bytes(hashlib.sha256(f"{purpose} {sha}".encode()).digest()[:8])
-
-
-def _known(session: ScopedSession) -> set[tuple[str, str]]:
-    """What earlier runs sent; a key itself holds only under its token, and every run has tokens of its own."""
-    rows = session.exec(
-        select(Service.name, Deploy.idempotency_key)
-        .join(Deploy, col(Deploy.service_id) == col(Service.id))
-        .where(col(Deploy.idempotency_key).startswith(KEY))
-    )
-    return {(name.lower(), key or "") for name, key in rows}
-
-
-def _open(session: ScopedSession, keys: KeyRing, origin: str) -> tuple[dict[str, str], list[str]]:
-    """A token for each service, and which of them are of services that were there before."""
-    present = {name.lower(): id_ for id_, name in services.names(session).items()}
-    link = _link(origin)
-    tokens: dict[str, str] = {}
-    for name in SERVICES:
-        if name in present:
-            tokens[name] = deploy_tokens.issue(session, keys, present[name], "demo")
-        else:
-            draft = services.ServiceDraft.checked(name=name, environment=PRODUCTION, type=name, repositories=link)
-            tokens[name] = services.create(session, keys, draft, "demo")[1]
-    return tokens, [tokens[name] for name in SERVICES if name in present]
-
-
-def _give_back(session: ScopedSession, keys: KeyRing, borrowed: list[str]) -> None:
-    """End the tokens that were made for this run beside the ones in use."""
-    for row in session.exec(select(DeployToken).where(col(DeployToken.token_hash).in_([keys.digest(t) for t in borrowed]))):
-        row.rotated_at = now()
-        session.add(row)
-
-
-def _link(origin: str) -> str:
-    """The origin as a service links to it; an address that is none, or holds a password, is left out."""
-    origin = re.sub(r"\s.*", "", origin, flags=re.DOTALL)
-    try:
-        parse_repository(origin)
-    except ValueError:
-        return ""
-    return origin

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -68,6 +69,7 @@ def build() -> bool:
         env=os.environ | _BUILD_ENVIRONMENT,
         check=True,
     )
+    _lay_out_the_lock()
     stamp.write_text(now)
     return True
 
@@ -81,6 +83,13 @@ def pack_into_package() -> None:
     for part in ("build/client", "backend"):
         shutil.copytree(SOURCE / ".web" / part, WHEEL_PROJECT / ".web" / part)
     shutil.copy(SOURCE / ".web/routes.json", WHEEL_PROJECT / ".web")
+
+
+def _lay_out_the_lock() -> None:
+    """The framework leaves this file on one line or on many, by what its package manager had to do; a build must
+    leave the checkout as it was."""
+    lock = SOURCE / "reflex.lock/package.json"
+    lock.write_text(json.dumps(json.loads(lock.read_text()), indent=2))
 
 
 def _fingerprint() -> str:

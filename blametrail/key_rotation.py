@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import col, func, select
 
-from blametrail.accounts.tables import Invitation, LoginSession
+from blametrail.accounts.tables import ApiToken, Invitation, LoginSession
 from blametrail.catalog.tables import DeployToken
 from blametrail.codehosts.tables import Connection
 from blametrail.kit.clock import now
@@ -22,6 +22,11 @@ SEALED: tuple[tuple[type[Tenanted], str], ...] = ((Connection, "secret_sealed"),
 
 HASHED: tuple[tuple[Any, str, Any], ...] = (
     (DeployToken, "deploy tokens", lambda: col(DeployToken.rotated_at).is_(None)),
+    (
+        ApiToken,
+        "API tokens",
+        lambda: col(ApiToken.revoked_at).is_(None) & (col(ApiToken.expires_at).is_(None) | (col(ApiToken.expires_at) > now())),
+    ),
     (LoginSession, "sessions", lambda: col(LoginSession.expires_at) > now()),
     (Invitation, "invitations", lambda: (col(Invitation.expires_at) > now()) & col(Invitation.used_at).is_(None)),
 )

@@ -58,9 +58,10 @@ def _application() -> Callable[..., Any]:
     sys.path.insert(0, str(project))
     from blametrail.api.app import api
     from blametrail.api.edge import Edge
+    from blametrail.api.sockets import FewSockets
     from blametrail.blametrail import app
 
-    return Edge(api, app(), project / ".web/build/client", settings().over_tls)
+    return Edge(api, FewSockets(app()), project / ".web/build/client", settings().over_tls)
 
 
 def _refuse_a_taken_port() -> None:

@@ -86,6 +86,10 @@ class Settings(BaseSettings):
         "10/minute",
         description="Passwords that may be tried per account until one is right, and ten times as many per client address.",
     )
+    api_rate_limit: Rate = Field("300/minute", description="Requests to the read API allowed per API token.")
+    sockets_per_address: int = Field(
+        100, ge=1, description="Pages that may be open at once per client address; an IPv6 /64 network counts as one."
+    )
     smtp_url: str = Field("", description="`smtp://user:password@host:port` (or `smtps://`) to send invitations by e-mail.")
     mail_from: str = Field("blametrail@localhost", description="Sender of e-mails.")
     allowed_private_hosts: Hosts = Field(

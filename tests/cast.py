@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
+import httpx
 from sqlmodel import col, select
 
 from blametrail.accounts import organizations
 from blametrail.accounts.passwords import hash_password
 from blametrail.accounts.sessions import COOKIE
 from blametrail.accounts.tables import Membership, Person
+from blametrail.codehosts.tables import Connection
 from blametrail.kit.db import EVERY_ORGANIZATION, Database, ScopedSession
 from tests.running import PASSWORD, Server
 
@@ -28,6 +30,7 @@ class Cast:
     service_id: str
     token: str
     deploy_id: str
+    connection_id: str
     organization_id: str
     other_organization_id: str
 
@@ -40,15 +43,26 @@ def cast(server: Server) -> Cast:
         acme, other = db.write_now(EVERY_ORGANIZATION, _enter)
         members = db.read_now(EVERY_ORGANIZATION, _members, acme)
     cookies = {name: cookie_of(server, f"{name}@example.com") for name in ("alice", "bob", "vera", "charlie")}
+    connection = _connect(server, cookies["alice"])
     return Cast(
         cookies | {"nobody": ""},
         members,
         service["id"],
         service["deploy_token"],
         deploy.json()["deploy_id"],
+        connection,
         str(acme),
         str(other),
     )
+
+
+def _connect(server: Server, cookie: str) -> str:
+    """Give Acme a connection to a code host that nobody reaches; answers its id."""
+    fields = {"kind": "github", "host_url": "http://127.0.0.1:9", "level": "read", "credential": "token", "secret": CANARY}
+    answer = httpx.post(f"{server.url}/form/connection", json=fields, headers={"Origin": server.url, "Cookie": cookie})
+    answer.raise_for_status()
+    with opened(server) as db:
+        return str(db.read_now(EVERY_ORGANIZATION, lambda s: s.exec(select(Connection.id)).one()))
 
 
 def cookie_of(server: Server, email: str) -> str:

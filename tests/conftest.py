@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
@@ -21,18 +22,36 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """An empty, migrated database without a server."""
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a database that is only migrated, for others to be copied from: migrating takes longer than most tests."""
     from blametrail.migrations import migrate
     from blametrail.settings import settings
 
-    made = database_settings()
+    folder, made = tmp_path_factory.mktemp("migrated"), database_settings()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"BLAMETRAIL_DATA_DIR": str(folder), **made}.items():
+            patch.setenv(name, value)
+        settings.cache_clear()
+        migrate()
+    settings.cache_clear()
+    (folder / "url").write_text(made.get("BLAMETRAIL_DATABASE_URL", ""))
+    yield folder
+    drop_database(made)
+
+
+@pytest.fixture
+def db(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """An empty, migrated database without a server."""
+    from blametrail.settings import settings
+
+    made = database_settings(copy_of=(migrated / "url").read_text())
+    if not made:
+        shutil.copy(migrated / "blametrail.db", tmp_path)
     monkeypatch.setenv("BLAMETRAIL_DATA_DIR", str(tmp_path))
     for name, value in made.items():
         monkeypatch.setenv(name, value)
     settings.cache_clear()
-    migrate()
     database = Database(settings().sqlalchemy_url)
     yield database
     database.close()

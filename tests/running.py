@@ -145,8 +145,9 @@ def free_port() -> int:
         return port
 
 
-def database_settings() -> dict[str, str]:
-    """A new PostgreSQL database when the tests run on PostgreSQL, else nothing: SQLite."""
+def database_settings(copy_of: str = "") -> dict[str, str]:
+    """A new PostgreSQL database when the tests run on PostgreSQL, else nothing: SQLite. It is empty, or like the one at the
+    address `copy_of`, which nobody may be using."""
     base = os.environ.get("TEST_POSTGRES_URL")
     if not base:
         return {}
@@ -154,7 +155,7 @@ def database_settings() -> dict[str, str]:
 
     name = f"t{os.getpid()}_{time.monotonic_ns()}"
     with psycopg.connect(f"{base}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name}" + (f" TEMPLATE {copy_of.rpartition('/')[2]}" if copy_of else ""))
     return {"BLAMETRAIL_DATABASE_URL": f"{base}/{name}"}
 
 

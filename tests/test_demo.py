@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from blametrail.demo import Commit, History, is_rolled_back, plan, read_history, service_of, spread
+from blametrail.demo import ROLLED_BACK, Commit, History, plan, read_history, service_of, spread
 from blametrail.deploys.tables import Deploy
-from blametrail.kit.db import EVERY_ORGANIZATION, Database, select
+from blametrail.kit.db import EVERY_ORGANIZATION, Database, ScopedSession, select
 from blametrail.kit.errors import Invalid
 from blametrail.settings import Settings
-from tests.running import PASSWORD, Server, running
+from tests.running import Server, running
 
 UNTIL = datetime(2026, 5, 1, tzinfo=UTC)
 START = 1_700_000_000
@@ -77,7 +77,7 @@ def deploys(server: Server) -> list[Deploy]:
 
 
 def test_it_sends_a_history_once(lone_server: Server, empty: Path) -> None:
-    grow(empty, 150)
+    grow(empty, 148)
     git(empty, "remote", "add", "origin", "https://github.com/acme/shop.git")
     told = demo(lone_server, empty, "--days", "10")
     assert told.returncode == 0, told.stderr
@@ -97,6 +97,7 @@ def test_it_sends_a_history_once(lone_server: Server, empty: Path) -> None:
 
     again = demo(lone_server, empty, "--days", "10")
     assert (again.returncode, again.stdout.startswith("0 deploys added.")) == (0, True), again.stderr
+    assert "with the password that the first run printed" in again.stdout
     assert len(deploys(lone_server)) == len(sent)
 
     git(empty, "checkout", "-q", "trunk")
@@ -108,11 +109,10 @@ def test_it_waits_as_long_as_the_server_asks(tmp_path: Path, empty: Path) -> Non
     grow(empty, 4)
     with running(tmp_path / "slow", BLAMETRAIL_INGEST_RATE_LIMIT="6/4second") as server:
         server.found()
-        server.service("web")
         told = demo(server, empty)
         assert (told.returncode, "asks to wait" in told.stderr) == (0, True), told.stderr
         assert len(deploys(server)) == 8
-        assert PASSWORD not in told.stdout
+        assert "ign in" not in told.stdout
 
 
 def test_it_needs_a_running_server_and_a_history(tmp_path: Path, empty: Path) -> None:
@@ -184,6 +184,65 @@ def test_it_plans_a_single_commit_near_now(empty: Path) -> None:
     assert timedelta() < UNTIL - planned[-1].at < timedelta(hours=3)
 
 
+def test_it_takes_production_back_in_a_short_history(empty: Path) -> None:
+    grow(empty, 12)
+    planned = plan(read_history(empty, 400), 14, 400, UNTIL)
+    assert sum(one.key.startswith("demo:rollback:") for one in planned) == 1
+
+
+def test_it_brings_to_production_hours_after_staging() -> None:
+    commits = tuple(Commit(f"{n:040x}", "Ada", START + n * 3_600, f"Change {n}") for n in range(200))
+    planned = plan(History("trunk", "", 200, commits), 14, 10_000, UNTIL)
+    at = {one.key: one.at for one in planned}
+    apart = sorted(at[f"demo:production:{c.sha}"] - at[f"demo:staging:{c.sha}"] for c in commits)
+    assert apart[0] > timedelta() and apart[len(apart) // 4] > timedelta(minutes=30), apart
+    assert apart[-1] < timedelta(hours=6)
+
+
+def test_it_removes_what_it_made_and_nothing_else(tmp_path: Path, empty: Path) -> None:
+    grow(empty, 14)
+    with running(tmp_path / "own") as server:
+        server.found()
+        server.post(server.service("web")["deploy_token"])
+        assert demo(server, empty).returncode == 0
+        assert len(deploys(server)) == 1 + 14 * 2 + 1
+        told = server.run("demo", "--remove")
+        assert "demo-web is removed, with " in told.stdout and "organization" not in told.stdout
+        assert [one.commit_sha for one in deploys(server)] == ["abc1234"]
+        assert server.run("demo", "--remove").stdout == "There is nothing of the demo.\n"
+        assert "29 deploys added." in demo(server, empty).stdout
+
+
+def test_it_removes_its_own_organization(lone_server: Server, empty: Path) -> None:
+    grow(empty, 2)
+    told = demo(lone_server, empty)
+    assert f"BLAMETRAIL_DATA_DIR={lone_server.data_dir} blametrail demo --remove" in told.stdout
+    assert "The organization Demo and demo@example.com are removed." in lone_server.run("demo", "--remove").stdout
+    assert deploys(lone_server) == []
+    lone_server.found()
+
+
+def test_it_keeps_a_service_of_its_own_that_is_in_use(lone_server: Server, empty: Path) -> None:
+    grow(empty, 2)
+    demo(lone_server, empty)
+    settings = Settings(data_dir=lone_server.data_dir, database_url=lone_server.settings.get("BLAMETRAIL_DATABASE_URL", ""))
+    database = Database(settings.sqlalchemy_url)
+    try:
+        database.write_now(EVERY_ORGANIZATION, _take_over_a_deploy)
+    finally:
+        database.close()
+    told = lone_server.run("demo", "--remove").stdout
+    assert " stays: 1 of its deploys are not of the demo." in told and "organization" not in told
+    assert {one.idempotency_key for one in deploys(lone_server)} > {None}
+
+
+def _take_over_a_deploy(session: ScopedSession) -> None:
+    first = session.exec(select(Deploy)).first()
+    assert first is not None
+    first.idempotency_key = None
+    session.add(first)
+
+
 def test_it_keeps_order_between_staging_production_and_rollbacks() -> None:
     commits = tuple(Commit(f"{n:040x}", "Ada", START + n**3 % 977 * 60, f"Change {n}") for n in range(300))
     planned = plan(History("trunk", "", 300, commits), 7, 10_000, UNTIL)
@@ -204,8 +263,7 @@ def test_it_keeps_order_between_staging_production_and_rollbacks() -> None:
             assert len(one.body["commits"]) <= 100
         live[place] = one.body["commit_sha"]
         ever.add((*place, one.body["commit_sha"]))
-    rolled_back = sum(is_rolled_back(commit) for commit in commits)
-    assert 0 < rolled_back - 1 <= sum(one.key.startswith("demo:rollback:") for one in planned) <= rolled_back
+    assert sum(one.key.startswith("demo:rollback:") for one in planned) == len(commits) // ROLLED_BACK
 
 
 @pytest.mark.parametrize("times", [[], [5], [5, 5, 5], [100, 5, 90_000_000], list(range(0, 10**9, 10**7))])

@@ -8,6 +8,21 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
+# The words of each document, already cut and in small letters. The one thing that both kinds of database need to
+# do by themselves is to forget the words of a document that is gone, for rows also go with their organization.
+WORDS = {
+    "sqlite": (
+        "CREATE VIRTUAL TABLE change_words USING fts5"
+        "(organization, title, near, body, prefix='2 3', tokenize='unicode61 remove_diacritics 0')",
+        "CREATE TRIGGER change_document_gone AFTER DELETE ON change_document "
+        "BEGIN DELETE FROM change_words WHERE rowid = old.id; END",
+    ),
+    "postgresql": (
+        "CREATE TABLE change_words (id BIGINT PRIMARY KEY REFERENCES change_document ON DELETE CASCADE, words TSVECTOR NOT NULL)",
+        "CREATE INDEX ix_change_words_words ON change_words USING gin (words)",
+    ),
+}
+
 
 def upgrade() -> None:
     op.create_table(
@@ -18,6 +33,8 @@ def upgrade() -> None:
         sa.Column("path", sa.String(), nullable=False),
         sa.Column("linked_at", sa.BigInteger(), nullable=False),
         sa.Column("known_since", sa.BigInteger(), nullable=True),
+        sa.Column("poll_at", sa.BigInteger(), nullable=False),
+        sa.Column("tried_at", sa.BigInteger(), nullable=True),
         sa.Column("polled_at", sa.BigInteger(), nullable=True),
         sa.Column("webhook_at", sa.BigInteger(), nullable=True),
         sa.Column("fault", sa.String(), nullable=False),
@@ -31,6 +48,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_watched_repository")),
         sa.UniqueConstraint("organization_id", "host_url", "path", name="uq_watched_repository_path"),
     )
+    with op.batch_alter_table("watched_repository", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_watched_repository_poll_at"), ["poll_at"], unique=False)
     op.create_table(
         "webhook_delivery",
         sa.Column("organization_id", sa.Uuid(), nullable=False),
@@ -74,8 +93,40 @@ def upgrade() -> None:
     with op.batch_alter_table("webhook_secret", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_webhook_secret_kind"), ["kind"], unique=False)
 
+    op.create_table(
+        "change_document",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("pull_request_id", sa.Uuid(), nullable=False),
+        sa.Column("merged_at", sa.BigInteger(), nullable=False),
+        sa.Column("host_url", sa.String(), nullable=False),
+        sa.Column("repository", sa.String(), nullable=False),
+        sa.Column("author", sa.String(), nullable=False),
+        sa.Column("labels", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organization.id"],
+            name=op.f("fk_change_document_organization_id_organization"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["pull_request_id"],
+            ["pull_request.id"],
+            name=op.f("fk_change_document_pull_request_id_pull_request"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_change_document")),
+        sa.UniqueConstraint("pull_request_id", name=op.f("uq_change_document_pull_request_id")),
+    )
+    with op.batch_alter_table("change_document", schema=None) as batch_op:
+        batch_op.create_index("ix_change_document_merged", ["organization_id", "merged_at", "pull_request_id"], unique=False)
+    for statement in WORDS[op.get_bind().dialect.name]:
+        op.execute(statement)
+
 
 def downgrade() -> None:
+    op.execute("DROP TABLE change_words")
+    op.drop_table("change_document")
     op.drop_table("webhook_secret")
     op.drop_table("webhook_delivery")
     op.drop_table("watched_repository")

@@ -28,7 +28,9 @@ def upgrade() -> None:
         sa.Column("used_at", sa.BigInteger(), nullable=True),
         sa.Column("checked_at", sa.BigInteger(), nullable=True),
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.Column("login", sa.String(), nullable=False),
         sa.Column("granted", sa.String(), nullable=False),
+        sa.Column("may_write", sa.Boolean(), nullable=True),
         sa.Column("fault", sa.String(), nullable=False),
         sa.Column("remedy", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(

@@ -82,6 +82,7 @@ def upgrade() -> None:
         sa.Column("authored_at", sa.BigInteger(), nullable=True),
         sa.Column("committed_at", sa.BigInteger(), nullable=True),
         sa.Column("is_merge", sa.Boolean(), nullable=False),
+        sa.Column("is_taken_out", sa.Boolean(), nullable=False),
         sa.Column("url", sa.String(), nullable=False),
         sa.Column("pull_request_id", sa.Uuid(), nullable=True),
         sa.ForeignKeyConstraint(
@@ -166,6 +167,7 @@ def upgrade() -> None:
         sa.Column("relation", sa.String(), nullable=False),
         sa.Column("total_commits", sa.Integer(), nullable=False),
         sa.Column("has_all_files", sa.Boolean(), nullable=False),
+        sa.Column("connection_id", sa.Uuid(), nullable=True),
         sa.Column("calls", sa.Integer(), nullable=False),
         sa.Column("tried_at", sa.BigInteger(), nullable=True),
         sa.Column("again_at", sa.BigInteger(), nullable=True),

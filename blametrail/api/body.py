@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 
 from blametrail.kit.errors import Invalid, Refused
 from blametrail.settings import settings
@@ -53,7 +53,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     return bytes(received)
 
 
-def client_address(request: Request) -> str:
+def client_address(request: HTTPConnection) -> str:
     """The sender's address: the socket's peer, or the entry of `X-Forwarded-For` that the outermost of
     our own proxies wrote. What stands before that entry is the client's word and is ignored."""
     peer = request.client.host if request.client else ""

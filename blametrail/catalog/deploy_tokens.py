@@ -11,7 +11,7 @@ from sqlalchemy import select as sql_select
 from sqlmodel import col, select
 
 from blametrail.accounts.roles import Actor, Role
-from blametrail.catalog.tables import DeployToken, Service
+from blametrail.catalog.tables import DeployToken, Service, ServiceRepository
 from blametrail.kit.clock import now
 from blametrail.kit.db import Prepared, ScopedSession
 from blametrail.kit.errors import NotFound
@@ -31,6 +31,7 @@ _BY_DIGEST = Prepared(
         col(DeployToken.rotated_at),
         col(DeployToken.used_at),
         col(DeployToken.used_from),
+        sql_select(col(ServiceRepository.id)).where(col(ServiceRepository.service_id) == col(Service.id)).exists(),
     )
     .join(Service, col(Service.id) == col(DeployToken.service_id))
     .where(col(DeployToken.token_hash) == bindparam("digest"))
@@ -51,6 +52,7 @@ class TokenHolder:
     rotated_at: datetime | None
     used_at: datetime | None
     used_from: str
+    has_repository: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,11 @@ from blametrail.catalog.repositories import RepositoryLink, parse_repository
 from blametrail.catalog.tables import Service, ServiceDependency, ServiceRepository
 from blametrail.kit.db import ScopedSession
 from blametrail.kit.errors import Invalid, NotFound
+from blametrail.kit.jobs import announce_job
 from blametrail.kit.keys import KeyRing
+
+REPOSITORIES_CHANGED = "repositories_changed"
+"""A job: what a service is linked to may have become another."""
 
 NO_SERVICE = "There is no such service in this organization. It may have been deleted."
 
@@ -196,6 +200,7 @@ def _refuse_taken_name(session: ScopedSession, name: str, own_id: UUID | None) -
 
 
 def _link(session: ScopedSession, service_id: UUID, draft: ServiceDraft) -> None:
+    announce_job(session, REPOSITORIES_CHANGED, "")
     for position, link in enumerate(draft.repositories):
         session.add(
             ServiceRepository(

@@ -1,10 +1,11 @@
-"""Rows of the repositories that we watch, and of the webhooks that tell of them."""
+"""Rows of the repositories that we watch, of the webhooks that tell of them, and of what can be searched."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID, uuid4
 
+from sqlalchemy import BigInteger, Integer
 from sqlmodel import Field, Index, UniqueConstraint
 
 from blametrail.kit.clock import now
@@ -22,6 +23,9 @@ class WatchedRepository(Tenanted, table=True):
     path: str
     linked_at: datetime = Field(default_factory=now, sa_type=UtcTime)
     known_since: datetime | None = Field(default=None, sa_type=UtcTime)
+    # When it is asked next; when it was asked last, well or not, and when well.
+    poll_at: datetime = Field(default_factory=now, sa_type=UtcTime, index=True)
+    tried_at: datetime | None = Field(default=None, sa_type=UtcTime)
     polled_at: datetime | None = Field(default=None, sa_type=UtcTime)
     webhook_at: datetime | None = Field(default=None, sa_type=UtcTime)
     fault: str = ""
@@ -59,3 +63,20 @@ class WebhookDelivery(Tenanted, table=True):
     reason: str = ""
     body: str = ""  # of those that could not be read
     received_at: datetime = Field(default_factory=now, sa_type=UtcTime)
+
+
+class ChangeDocument(Tenanted, table=True):
+    """What a merged pull request is found by. Its words are in `change_words`, a table of each database's own kind,
+    under the same id, and go when this row goes; see `index.py`."""
+
+    __tablename__ = "change_document"
+    __table_args__ = (Index("ix_change_document_merged", "organization_id", "merged_at", "pull_request_id"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))  # type: ignore[call-overload]
+    pull_request_id: UUID = Field(foreign_key="pull_request.id", ondelete="CASCADE", unique=True)
+    merged_at: datetime = Field(sa_type=UtcTime)
+    # As they are compared: without case; labels one a line, with a line break around each.
+    host_url: str
+    repository: str
+    author: str
+    labels: str

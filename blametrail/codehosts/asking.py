@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,8 +33,12 @@ from blametrail.kit.http import AddressRefused, OutboundError, TlsFailed, TooLar
 LARGEST_ANSWER = 30_000_000
 """Bytes; a comparison of 300 files with their patches is below 10 million."""
 
+MOST_PAGES = 1_000
 KEPT_BYTES = 64_000_000
 LARGEST_KEPT = 4_000_000
+EACH_KEPT = 1_000
+"""Bytes that an answer takes beside its own: without them, many small ones would be kept for nothing."""
+
 DEFAULT_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(hours=2)
 
@@ -54,6 +58,10 @@ class _Kept:
     content: bytes
     link: str
 
+    @property
+    def size(self) -> int:
+        return len(self.content) + len(self.etag) + len(self.link) + EACH_KEPT
+
 
 class Memory:
     """Answers that hosts may be asked about again, the least recently used forgotten first; `most` is in bytes."""
@@ -69,24 +77,23 @@ class Memory:
         return kept
 
     def keep(self, connection_id: UUID, url: str, answer: _Kept) -> None:
-        if len(answer.content) > min(LARGEST_KEPT, self._most):
-            return
         if old := self._kept.pop((connection_id, url), None):
-            self._size -= len(old.content)
+            self._size -= old.size
+        if answer.size > min(LARGEST_KEPT, self._most):
+            return
         self._kept[connection_id, url] = answer
-        self._size += len(answer.content)
+        self._size += answer.size
         while self._size > self._most:
             _, dropped = self._kept.popitem(last=False)
-            self._size -= len(dropped.content)
+            self._size -= dropped.size
 
 
 MEMORY = Memory()
-Headers = Callable[[], Mapping[str, str]]
 
 
 class Asker:
-    """Asks one host below `api_url` for one connection. `words` are the host's own ways to say what is wrong: they may answer
-    a HostError for a refused response, or None for the common ones below."""
+    """Asks one host below `api_url` for one connection. `explain` knows the host's own ways to say what is wrong: it may answer
+    a HostError for a refused response, or None for the common ones below. `sign` gives headers that change with time."""
 
     def __init__(
         self,
@@ -95,10 +102,12 @@ class Asker:
         headers: Mapping[str, str],
         explain: Callable[[httpx.Response], HostError | None],
         memory: Memory = MEMORY,
+        sign: Callable[[], Awaitable[Mapping[str, str]]] | None = None,
     ) -> None:
         self.calls = 0
         self.host = urlsplit(api_url).hostname or ""
         self._connection_id, self._api_url, self._memory, self._explain = connection_id, api_url.rstrip("/"), memory, explain
+        self._sign = sign
         self._client = outbound(headers=headers, largest_answer=LARGEST_ANSWER, total_seconds=60.0, read_seconds=30.0)
 
     async def aclose(self) -> None:
@@ -108,6 +117,13 @@ class Asker:
         """GET an address below the API, or one of a next page; raises HostError."""
         url = self._address(path_or_url, params)
         kept = self._memory.get(self._connection_id, url)
+        return await self._get(url, kept)
+
+    async def get_anew(self, path: str) -> Answer:
+        """GET as if nothing were known: for answers whose headers are what is asked for."""
+        return await self._get(self._address(path, {}), None)
+
+    async def _get(self, url: str, kept: _Kept | None) -> Answer:
         response = await self._send("GET", url, {"If-None-Match": kept.etag} if kept else {})
         if response.status_code == httpx.codes.NOT_MODIFIED and kept:
             return self._answer(kept.content, kept.link, response.headers)
@@ -120,10 +136,12 @@ class Asker:
         return answer
 
     async def pages(self, path: str, **params: str | int) -> AsyncIterator[Answer]:
-        """All pages of a list, asked for as they are needed."""
+        """All pages of a list, asked for as they are needed; a list that never ends ends at MOST_PAGES."""
         answer = await self.get(path, **params)
         yield answer
-        while answer.next_url:
+        for _ in range(MOST_PAGES - 1):
+            if not answer.next_url:
+                return
             answer = await self.get(answer.next_url)
             yield answer
 
@@ -145,15 +163,18 @@ class Asker:
     async def _send(
         self, method: str, url: str, headers: Mapping[str, str], body: Mapping[str, Any] | None = None
     ) -> httpx.Response:
+        signed = {**headers, **(await self._sign() if self._sign else {})}
         self.calls += 1
         try:
-            return await self._client.request(method, url, headers=dict(headers), json=body)
+            response = await self._client.request(method, url, headers=signed, json=body)
         except (AddressRefused, TlsFailed) as error:
             raise Unreachable(error.reason, error.remedy, is_passing=False) from None
         except (TooLarge, Unreadable) as error:
             raise BadAnswer(error.reason, error.remedy) from None
         except OutboundError as error:
             raise Unreachable(error.reason, error.remedy) from None
+        self.calls += len(response.history)
+        return response
 
     def _answer(self, content: bytes, link: str, headers: httpx.Headers) -> Answer:
         try:
@@ -190,7 +211,8 @@ def rate_limited(host: str, until: datetime) -> RateLimited:
 
 
 def wait_of(headers: httpx.Headers) -> datetime:
-    """When to ask again, by Retry-After, else by the reset of the limit, else in a minute; never later than in two hours."""
+    """When to ask again, by Retry-After, else by the reset of a limit that is used up, else in a minute; never later than in
+    two hours."""
     moment = now()
     asked = retry_after(headers.get("retry-after", ""))
     until = _reset(headers) or moment + DEFAULT_WAIT if asked is None else moment + timedelta(seconds=min(asked, 86_400))
@@ -199,9 +221,13 @@ def wait_of(headers: httpx.Headers) -> datetime:
 
 def _reset(headers: httpx.Headers) -> datetime | None:
     written = headers.get("x-ratelimit-reset") or headers.get("ratelimit-reset") or ""
+    # Another limit than this one may have been reached: its reset says nothing then.
+    if headers.get("x-ratelimit-remaining", headers.get("ratelimit-remaining", "0")) != "0":
+        return None
     return datetime.fromtimestamp(int(written), UTC) if re.fullmatch(r"\d{9,11}", written) else None
 
 
 def next_page(link: str) -> str:
     """The address that a Link header calls next (RFC 8288), or nothing."""
-    return str(httpx.Response(200, headers={"link": link}).links.get("next", {}).get("url", "")) if link else ""
+    answer = httpx.Response(200, headers=[(b"link", link.encode("utf-8", "replace"))])
+    return str(answer.links.get("next", {}).get("url", "")) if link else ""

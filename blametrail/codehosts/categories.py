@@ -36,6 +36,7 @@ _WEIGHTS = {
     Category.DOCUMENTATION: 0.2,
 }
 _MADE_BY_TOOLS = 0.25  # what such a file holds follows from another one
+_ELSEWHERE = 0.3  # shared code outside the service's folder can break it, too
 _LARGE = 100
 
 
@@ -160,12 +161,13 @@ def is_generated(path: str) -> bool:
     return bool(_LOCKED.search(path) or _GENERATED.search(path))
 
 
-def ranked(files: Iterable[ChangedFile]) -> list[RankedFile]:
-    """The files, most worth reading first; equal ones by path, so that the order is always the same."""
-    return sorted((_ranked(file) for file in files), key=lambda r: (-r.relevance, r.file.path))
+def ranked(files: Iterable[ChangedFile], prefix: str = "") -> list[RankedFile]:
+    """The files, most worth reading first to those whose code lives in the folder `prefix` (empty: everywhere); equal ones by
+    path, so that the order is always the same."""
+    return sorted((_ranked(file, prefix) for file in files), key=lambda r: (-r.relevance, r.file.path))
 
 
-def _ranked(file: ChangedFile) -> RankedFile:
+def _ranked(file: ChangedFile, prefix: str) -> RankedFile:
     category, generated = category_of(file.path), is_generated(file.path)
     lines = file.added + file.removed
     relevance = _WEIGHTS[category] * (1 + math.log2(1 + lines) / 4) * (_MADE_BY_TOOLS if generated else 1)
@@ -176,4 +178,7 @@ def _ranked(file: ChangedFile) -> RankedFile:
         reasons.append("large change")
     if file.status in {"added", "removed", "renamed"}:
         reasons.append(file.status)
+    if prefix and not any(path.startswith(f"{prefix}/") for path in (file.path, file.old_path)):
+        relevance *= _ELSEWHERE
+        reasons.append(f"outside {prefix}")
     return RankedFile(file, category, generated, round(relevance, 3), tuple(reasons))

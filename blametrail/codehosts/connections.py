@@ -4,101 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Self
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from sqlmodel import col, select
 
 from blametrail.accounts.roles import Actor, Role
-from blametrail.catalog.repositories import GITHUB, RepositoryLink
+from blametrail.catalog.repositories import RepositoryLink
 from blametrail.catalog.tables import Service
+from blametrail.codehosts.access import Access, Credential, Kind, Level, WriteAccess
+from blametrail.codehosts.draft import ConnectionDraft, check_secret
+from blametrail.codehosts.facts import TokenFact
+from blametrail.codehosts.host import HostError, NotVisible, RateLimited, UnknownCommit
 from blametrail.codehosts.tables import Connection
 from blametrail.kit.clock import now
 from blametrail.kit.db import ScopedSession
 from blametrail.kit.errors import Invalid, NotFound
+from blametrail.kit.jobs import announce_job
 from blametrail.kit.keys import KeyRing
 from blametrail.kit.vault import place_of, seal, unseal
 
 WARN_BEFORE = timedelta(days=14)
-LONGEST_SECRET = 16_384
+NOTE_USE_AFTER = timedelta(minutes=1)
+CONNECTIONS_CHANGED = "connections_changed"
+"""A job: whatever could not be asked before may be answered now."""
+
 NO_CONNECTION = "There is no such connection in this organization. It may have been deleted."
-
-
-class Kind(StrEnum):
-    GITHUB = "github"
-    GITLAB = "gitlab"
-
-
-class Level(StrEnum):
-    """What we allow ourselves, whatever the secret would allow."""
-
-    READ = "read"
-    WRITE = "write"
-
-
-class Credential(StrEnum):
-    TOKEN = "token"  # noqa: S105  (the word, not one)
-    APP = "app"
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionDraft:
-    """What an admin says of a connection, checked: make it with `checked`."""
-
-    kind: Kind
-    host_url: str
-    level: Level
-    credential: Credential
-    secret: str
-    app_id: str = ""
-    installation_id: str = ""
-    service_id: UUID | None = None
-
-    def __repr__(self) -> str:
-        return f"ConnectionDraft({self.kind}, {self.host_url})"
-
-    @classmethod
-    def checked(
-        cls,
-        *,
-        kind: str,
-        host_url: str,
-        level: str,
-        credential: str,
-        secret: str,
-        app_id: str = "",
-        installation_id: str = "",
-        service_id: UUID | None = None,
-    ) -> Self:
-        """Parse a form; raises Invalid naming each wrong field. An empty host means the public one."""
-        wrong: dict[str, str] = {}
-        if kind not in list(Kind):
-            wrong["kind"] = "must be github or gitlab"
-        if level not in list(Level):
-            wrong["level"] = "must be read or write"
-        if credential not in list(Credential) or (credential == Credential.APP and kind != Kind.GITHUB):
-            wrong["credential"] = "must be token, or app on GitHub"
-        host_url = _host(host_url, kind, wrong)
-        secret = _secret(secret, credential, wrong)
-        for name, value in (("app_id", app_id), ("installation_id", installation_id)):
-            if credential == Credential.APP and not value.strip().isdecimal():
-                wrong[name] = "must be the number that GitHub shows"
-        if wrong:
-            raise Invalid(wrong)
-        return cls(
-            Kind(kind),
-            host_url,
-            Level(level),
-            Credential(credential),
-            secret,
-            app_id.strip() if credential == Credential.APP else "",
-            installation_id.strip() if credential == Credential.APP else "",
-            service_id,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,26 +47,11 @@ class ConnectionView:
     checked_at: datetime | None
     expires_at: datetime | None
     expires_soon: bool
+    login: str
     granted: str
+    warning: str
     fault: str
     remedy: str
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """A connection with its secret open, for the one who asks the host; never shown, never kept."""
-
-    connection_id: UUID
-    kind: Kind
-    host_url: str
-    level: Level
-    credential: Credential
-    secret: str
-    app_id: str
-    installation_id: str
-
-    def __repr__(self) -> str:
-        return f"Access({self.connection_id}, {self.kind}, {self.host_url})"
 
 
 def add(session: ScopedSession, keys: KeyRing, actor: Actor, draft: ConnectionDraft) -> UUID:
@@ -162,7 +77,7 @@ def add(session: ScopedSession, keys: KeyRing, actor: Actor, draft: ConnectionDr
     row.secret_sealed = seal(keys, place_of(row, "secret_sealed"), draft.secret)
     session.add(row)
     session.flush()
-    session.announce("connections")
+    _announce_change(session)
     return row.id
 
 
@@ -171,15 +86,16 @@ def replace_secret(session: ScopedSession, keys: KeyRing, actor: Actor, connecti
     actor.require(Role.ADMIN)
     row = _get(session, connection_id)
     wrong: dict[str, str] = {}
-    secret = _secret(secret, row.credential, wrong)
+    secret = check_secret(secret, row.credential, wrong)
     if wrong:
         raise Invalid(wrong)
     row.secret_sealed = seal(keys, place_of(row, "secret_sealed"), secret)
     row.set_by, row.set_at = actor.name, now()
     row.used_at = row.checked_at = row.expires_at = None
-    row.granted = row.fault = row.remedy = ""
+    row.login = row.granted = row.fault = row.remedy = ""
+    row.may_write = None
     session.add(row)
-    session.announce("connections")
+    _announce_change(session)
 
 
 def change_level(session: ScopedSession, actor: Actor, connection_id: UUID, level: str) -> None:
@@ -195,6 +111,34 @@ def change_level(session: ScopedSession, actor: Actor, connection_id: UUID, leve
 def remove(session: ScopedSession, actor: Actor, connection_id: UUID) -> None:
     actor.require(Role.ADMIN)
     session.delete(_get(session, connection_id))
+    session.announce("connections")
+
+
+def note_outcome(session: ScopedSession, connection_id: UUID, fault: HostError | None) -> None:
+    """Keep when a connection was used last and what is wrong with it; when it works again, what waited for it goes on."""
+    row = session.exec(select(Connection).where(Connection.id == connection_id)).first()
+    if row is None or isinstance(fault, NotVisible | UnknownCommit | RateLimited):
+        return  # these are not about the connection
+    reason, remedy = (fault.reason, fault.remedy) if fault else ("", "")
+    is_mended = bool(row.fault) and not fault
+    if row.fault == reason and row.used_at and now() - row.used_at < NOTE_USE_AFTER:
+        return
+    row.used_at, row.fault, row.remedy = now(), reason, remedy
+    session.add(row)
+    session.announce("connections")
+    if is_mended:
+        announce_job(session, CONNECTIONS_CHANGED, "")
+
+
+def note_check(session: ScopedSession, connection_id: UUID, told: TokenFact | HostError) -> None:
+    """Keep what a host says of a connection's secret, or why it says nothing."""
+    note_outcome(session, connection_id, told if isinstance(told, HostError) else None)
+    row = _get(session, connection_id)
+    row.checked_at = now()
+    if isinstance(told, TokenFact):
+        row.login, row.granted, row.may_write = told.login, ", ".join(told.granted), told.may_write
+        row.expires_at = told.expires_at
+    session.add(row)
     session.announce("connections")
 
 
@@ -215,8 +159,14 @@ def access_to(session: ScopedSession, keys: KeyRing, connection_id: UUID) -> Acc
     return _access(keys, _get(session, connection_id))
 
 
+def _announce_change(session: ScopedSession) -> None:
+    session.announce("connections")
+    announce_job(session, CONNECTIONS_CHANGED, "")
+
+
 def _access(keys: KeyRing, row: Connection) -> Access:
-    return Access(
+    kind_of_access = WriteAccess if row.level == Level.WRITE else Access
+    return kind_of_access(
         connection_id=row.id,
         kind=Kind(row.kind),
         host_url=row.host_url,
@@ -255,40 +205,23 @@ def _view(row: Connection) -> ConnectionView:
         checked_at=row.checked_at,
         expires_at=row.expires_at,
         expires_soon=row.expires_at is not None and row.expires_at - now() < WARN_BEFORE,
+        login=row.login,
         granted=row.granted,
+        warning=_warning(row),
         fault=row.fault,
         remedy=row.remedy,
     )
 
 
-def _host(url: str, kind: str, wrong: dict[str, str]) -> str:
-    """`https://host[:port]` as repository links name it."""
-    url = url.strip().rstrip("/") or (GITHUB if kind == Kind.GITHUB else "https://gitlab.com")
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        parts, port = urlsplit(""), ""
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
-        wrong["host_url"] = "must be the address of the host, such as https://github.example.com"
-        return ""
-    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
+def _warning(row: Connection) -> str:
+    """Where what the secret may do is not what the admin chose."""
+    if row.level == Level.READ and row.may_write:
+        return "It may also write, though read only was chosen. Nothing is written with it; one that cannot write is safer."
+    if row.level == Level.WRITE and row.may_write is False:
+        return (
+            "It may only read, so no pull request can be opened with it. Replace it by one that may write, or choose read only."
+        )
+    return ""
 
 
-def _secret(secret: str, credential: str, wrong: dict[str, str]) -> str:
-    """A token of one line, or a private key in PEM form."""
-    secret = secret.strip()
-    if not secret or len(secret) > LONGEST_SECRET:
-        wrong["secret"] = f"must have 1 to {LONGEST_SECRET:,} characters"
-    elif credential == Credential.APP and not _is_private_key(secret):
-        wrong |= {"secret": "must be the app's private key, a PEM file that starts with -----BEGIN"}
-    elif credential == Credential.TOKEN and (not secret.isascii() or not secret.isprintable() or " " in secret):
-        wrong |= {"secret": "must be one token, without spaces or line breaks"}
-    return secret
-
-
-def _is_private_key(text: str) -> bool:
-    try:
-        return isinstance(load_pem_private_key(text.encode(), None), RSAPrivateKey)
-    except (ValueError, TypeError):
-        return False
+__all__ = ["Access", "ConnectionDraft", "Credential", "Kind", "Level", "WriteAccess"]

@@ -84,10 +84,12 @@ class BadAnswer(HostError):
 class CodeHost(Protocol):
     """Reads with one connection. `path` is `owner/repo` or GitLab's `group/…/project`. All raise HostError.
 
-    Use as `async with`. `calls` counts the requests sent so far, those answered from a cache by 304 included.
+    Use as `async with`.
     """
 
-    calls: int
+    @property
+    def calls(self) -> int:
+        """The requests sent so far, those answered from a cache by 304 included."""
 
     async def token(self) -> TokenFact:
         """Whose credential it is and what it may do."""

@@ -39,7 +39,9 @@ class Connection(Tenanted, table=True):
     checked_at: datetime | None = Field(default=None, sa_type=UtcTime)
     expires_at: datetime | None = Field(default=None, sa_type=UtcTime)
     # What the host says the secret may do, as it says it; and what is wrong with it, in words.
+    login: str = ""
     granted: str = ""
+    may_write: bool | None = None
     fault: str = ""
     remedy: str = ""
 

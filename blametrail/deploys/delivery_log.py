@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, tuple_
 from sqlmodel import col, select
 
 from blametrail.catalog.deploy_tokens import TokenHolder
-from blametrail.deploys.tables import Delivery
-from blametrail.kit.clock import now
+from blametrail.deploys.tables import Delivery, Deploy
+from blametrail.deploys.views import short
+from blametrail.kit.clock import from_micros, now, to_micros
 from blametrail.kit.db import Prepared, ScopedSession
 from blametrail.kit.redact import redact
 
 KEPT = timedelta(days=30)
+PAGE = 50
 BODY_CHARACTERS = 4_000
 
+_COMMIT = re.compile(r'"commit_sha"\s*:\s*"([^"\\]{1,255})"')
 _INSERT = Prepared(insert(Delivery))
 
 
@@ -34,6 +38,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryView:
+    """`commit` is what the request said, `deploy_id` empty when there is no deploy of it."""
+
     id: str
     received_at: datetime
     route: str
@@ -42,7 +48,17 @@ class DeliveryView:
     body: str
     address: str
     request_id: str
+    commit: str
     deploy_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPage:
+    """Newest first; a cursor is empty where nothing further is."""
+
+    deliveries: tuple[DeliveryView, ...]
+    older: str
+    newer: str
 
 
 def log_delivery(
@@ -64,25 +80,21 @@ def log_delivery(
     )
 
 
-def list_deliveries(session: ScopedSession, service_id: UUID, limit: int = 50) -> list[DeliveryView]:
-    """The newest deliveries of a service."""
-    rows = session.exec(
-        select(Delivery).where(Delivery.service_id == service_id).order_by(col(Delivery.received_at).desc()).limit(limit)
+def list_deliveries(session: ScopedSession, service_id: UUID, before: str = "", after: str = "") -> DeliveryPage:
+    """The newest deliveries of a service, or those before or after a cursor; an unreadable one starts at the newest."""
+    older, newer = _place(before), _place(after)
+    rows = _rows(session, service_id, older, newer)
+    if newer and len(rows) <= PAGE:
+        older = newer = None  # the first page has room for more than these
+        rows = _rows(session, service_id, None, None)
+    is_more, shown = len(rows) > PAGE, rows[:PAGE]
+    if newer:
+        shown = shown[::-1]
+    return DeliveryPage(
+        deliveries=tuple(_view(row, commit_sha) for row, commit_sha in shown),
+        older=_cursor(shown[-1][0]) if shown and (is_more or newer) else "",
+        newer=_cursor(shown[0][0]) if shown and (older or newer) else "",
     )
-    return [
-        DeliveryView(
-            id=str(r.id),
-            received_at=r.received_at,
-            route=r.route,
-            status=r.status,
-            reason=r.reason,
-            body=r.body,
-            address=r.address,
-            request_id=r.request_id,
-            deploy_id=str(r.deploy_id) if r.deploy_id else "",
-        )
-        for r in rows
-    ]
 
 
 def forget_old_deliveries(session: ScopedSession) -> int:
@@ -97,3 +109,52 @@ def _readable(body: bytes) -> str:
     text = redact(start.decode("utf-8", "replace").replace("\0", "\N{SYMBOL FOR NULL}"))
     is_whole = len(start) == len(body) and len(text) <= BODY_CHARACTERS
     return text if is_whole else f"{text[:BODY_CHARACTERS]}… ({len(body)} bytes in all)"
+
+
+_Place = tuple[datetime, UUID]
+
+
+def _rows(
+    session: ScopedSession, service_id: UUID, older: _Place | None, newer: _Place | None
+) -> list[tuple[Delivery, str | None]]:
+    """One more than a page, outwards from a place, with the commit of the deploy where there is one."""
+    place = tuple_(col(Delivery.received_at), col(Delivery.id))
+    order = (col(Delivery.received_at), col(Delivery.id))
+    found = (
+        select(Delivery, Deploy.commit_sha)
+        .outerjoin(Deploy, col(Deploy.id) == col(Delivery.deploy_id))
+        .where(Delivery.service_id == service_id)
+        .order_by(*(order if newer else (column.desc() for column in order)))
+        .limit(PAGE + 1)
+    )
+    if older or newer:
+        found = found.where(place > newer if newer else place < older)
+    return [(row, commit_sha) for row, commit_sha in session.exec(found)]
+
+
+def _view(row: Delivery, commit_sha: str | None) -> DeliveryView:
+    said = _COMMIT.search(row.body)
+    return DeliveryView(
+        id=str(row.id),
+        received_at=row.received_at,
+        route=row.route,
+        status=row.status,
+        reason=row.reason,
+        body=row.body,
+        address=row.address,
+        request_id=row.request_id,
+        commit=short(commit_sha or (said[1] if said else "")),
+        deploy_id=str(row.deploy_id) if commit_sha else "",
+    )
+
+
+def _cursor(row: Delivery) -> str:
+    return f"{to_micros(row.received_at)}~{row.id}"
+
+
+def _place(cursor: str) -> _Place | None:
+    at, _, id_ = cursor.partition("~")
+    try:
+        return from_micros(int(at)), UUID(id_)
+    except (ValueError, OverflowError):
+        return None

@@ -14,6 +14,7 @@ from blametrail.catalog.services import ServiceView, names
 from blametrail.catalog.services import view as service_view
 from blametrail.catalog.tables import Service
 from blametrail.deploys import neighbours
+from blametrail.deploys.enrichment import EnrichmentView, enrichment_of
 from blametrail.deploys.filters import Filters
 from blametrail.deploys.tables import Deploy, DeployCommit
 from blametrail.deploys.timeline import Window
@@ -59,6 +60,7 @@ class DeployDetail:
     commit_url: str
     remarks: tuple[str, ...]
     commits: tuple[CommitView, ...]
+    enrichment: EnrichmentView
     service: ServiceView
     previous: DeployView | None
     next: DeployView | None
@@ -105,6 +107,7 @@ def find_deploy(session: ScopedSession, deploy_id: UUID) -> DeployDetail:
         commit_url=commit_url(link, row.commit_sha) if link else "",
         remarks=tuple(row.remarks.splitlines()),
         commits=tuple(_commits(session, row, link)),
+        enrichment=enrichment_of(session, row, service.name),
         service=service,
         previous=_view(_at(session, neighbours.before(session, place)), service.name),
         next=_view(_at(session, neighbours.after(session, place)), service.name),

@@ -13,6 +13,7 @@ from sqlmodel import col
 
 from blametrail.catalog.deploy_tokens import TokenHolder
 from blametrail.deploys import neighbours
+from blametrail.deploys.enrichment import announce_enrichment
 from blametrail.deploys.lineage import kind_of
 from blametrail.deploys.neighbours import Place
 from blametrail.deploys.report import DeployReport
@@ -59,8 +60,10 @@ def record_deploy(
             raise
         raise Invalid({"environment": "is too long for the database; nothing was stored"}) from None
     _add_commits(session, place.id, report)
-    if is_late:
-        _judge_later_again(session, place)
+    judged_again = _judge_later_again(session, place) if is_late else []
+    if holder.has_repository:
+        for deploy_id in (place.id, *judged_again):
+            announce_enrichment(session, deploy_id)
     session.announce("deploys")
     session.announce(f"service:{holder.service_id}")
     return Recorded("accepted", place.id)
@@ -116,16 +119,18 @@ def _lineage(session: ScopedSession, place: Place, before: Place | None) -> dict
     }
 
 
-def _judge_later_again(session: ScopedSession, place: Place) -> None:
-    """A late report changes what the next deploy follows and which later ones are rollbacks."""
+def _judge_later_again(session: ScopedSession, place: Place) -> list[UUID]:
+    """A late report changes what the next deploy follows and which later ones are rollbacks; answers which."""
     following = neighbours.after(session, place)
     same_commit = neighbours.all_after_of_same_commit(session, place)
-    for later in {p.id: p for p in (following, *same_commit) if p}.values():
+    affected = {p.id: p for p in (following, *same_commit) if p}
+    for later in affected.values():
         row = session.get_one(Deploy, later.id)
         for name, value in _lineage(session, later, neighbours.before(session, later)).items():
             setattr(row, name, value)
         session.add(row)
     session.flush()
+    return list(affected)
 
 
 def _add_commits(session: ScopedSession, deploy_id: UUID, report: DeployReport) -> None:

@@ -94,6 +94,7 @@ class Enrichment(Tenanted, table=True):
     relation: str = ""
     total_commits: int = 0
     has_all_files: bool = False
+    connection_id: UUID | None = None
     calls: int = 0
     tried_at: datetime | None = Field(default=None, sa_type=UtcTime)
     again_at: datetime | None = Field(default=None, sa_type=UtcTime)
@@ -114,6 +115,7 @@ class EnrichedCommit(Tenanted, table=True):
     authored_at: datetime | None = Field(default=None, sa_type=UtcTime)
     committed_at: datetime | None = Field(default=None, sa_type=UtcTime)
     is_merge: bool = False
+    is_taken_out: bool = False
     url: str = ""
     pull_request_id: UUID | None = Field(default=None, foreign_key="pull_request.id", ondelete="SET NULL", index=True)
 

@@ -4,6 +4,10 @@ Work is a plain function of a session, run on a thread. On SQLite one thread wri
 work that waits, runs it in one transaction and commits once, so that many writers share one flush to
 disk. On PostgreSQL each piece is a transaction of its own. Work may run twice, so it does nothing
 outside the database.
+
+Reads have threads of three kinds, so that nobody waits for a long one but those who ask for long ones:
+what comes before an organization is known, such as a session, has its own; all else is tried for a
+moment, and what is not done then starts again beside the other long ones.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -32,7 +37,8 @@ from sqlmodel import Field, Session, SQLModel, select
 
 from blametrail.kit import live
 from blametrail.kit.clock import from_micros, to_micros
-from blametrail.kit.errors import Conflict, Unavailable
+from blametrail.kit.errors import Conflict, TakesTooLong, Unavailable
+from blametrail.kit.patience import deadline, limit_statements, was_ended
 from blametrail.kit.prepared import Prepared
 from blametrail.settings import settings
 
@@ -40,8 +46,11 @@ log = structlog.get_logger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SQLITE_READERS = 4
-POSTGRES_CONNECTIONS = 10
+FIRST_READERS, QUICK_READERS, LONG_READERS = 2, 4, 2
+READERS = FIRST_READERS + QUICK_READERS + LONG_READERS
+POSTGRES_WRITERS = 8
+QUICK_READ, LONGEST_READ = 0.5, 5.0
+"""Seconds that a read may take beside all others, and beside other long ones."""
 SQLITE_PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -170,24 +179,39 @@ class Database:
         if self.is_sqlite:
             Path(make_url(url).database or ".").parent.mkdir(parents=True, exist_ok=True)
             self.engine = _sqlite_engine(url, "BEGIN IMMEDIATE", connections=1)
-            self._readers = _sqlite_engine(url, "BEGIN", connections=SQLITE_READERS)
-            self._threads = ThreadPoolExecutor(SQLITE_READERS, "db-read")
+            self._readers = _sqlite_engine(url, "BEGIN", connections=READERS)
             self._waiting: queue.Queue[_Work | None] = queue.Queue(WAITING_WRITES)
             self._writer = threading.Thread(target=self._write_batches, name="db-write", daemon=True)
             self._writer.start()
         else:
             self.engine = self._readers = create_engine(
-                url, pool_size=POSTGRES_CONNECTIONS, max_overflow=0, pool_timeout=10, pool_pre_ping=True
+                url, pool_size=READERS + POSTGRES_WRITERS, max_overflow=0, pool_timeout=10, pool_pre_ping=True
             )
-            self._threads = ThreadPoolExecutor(POSTGRES_CONNECTIONS, "db")
+            self._writers = ThreadPoolExecutor(POSTGRES_WRITERS, "db-write")
+        limit_statements(self._readers)
+        self._first = ThreadPoolExecutor(FIRST_READERS, "db-first")
+        self._quick = ThreadPoolExecutor(QUICK_READERS, "db-quick")
+        self._long = ThreadPoolExecutor(LONG_READERS, "db-long")
 
     async def read(
         self, scope: Scope, query: Callable[Concatenate[ScopedSession, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run `query(session, …)` without writing; raises Unavailable when the database cannot serve."""
-        return await asyncio.wrap_future(self._threads.submit(self._read, scope, lambda s: query(s, *args, **kwargs)))
+        """Run `query(session, …)` without writing, twice if it is long; raises TakesTooLong, and Unavailable
+        when the database cannot serve."""
+
+        def run(session: ScopedSession) -> T:
+            return query(session, *args, **kwargs)
+
+        if scope is EVERY_ORGANIZATION:
+            return await asyncio.wrap_future(self._first.submit(self._read_within, LONGEST_READ, scope, run))
+        try:
+            return await asyncio.wrap_future(self._quick.submit(self._read_within, QUICK_READ, scope, run))
+        except TakesTooLong:
+            until = time.monotonic() + LONGEST_READ  # waiting for other long ones included: their queue stays short
+            return await asyncio.wrap_future(self._long.submit(lambda: self._read_within(until - time.monotonic(), scope, run)))
 
     def read_now(self, scope: Scope, query: Callable[Concatenate[ScopedSession, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`read` for plain code, on its own thread and without a time limit."""
         return self._read(scope, lambda s: query(s, *args, **kwargs))
 
     async def write(
@@ -209,20 +233,29 @@ class Database:
         if self.is_sqlite:
             self._waiting.put(None)
             self._writer.join(10)
-        self._threads.shutdown()
+        else:
+            self._writers.shutdown()
+        for threads in (self._first, self._quick, self._long):
+            threads.shutdown()
         self._readers.dispose()
         self.engine.dispose()
+
+    def _read_within(self, seconds: float, scope: Scope, query: Callable[[ScopedSession], T]) -> T:
+        if seconds <= 0:
+            raise TakesTooLong()
+        with deadline(seconds):
+            return self._read(scope, query)
 
     def _read(self, scope: Scope, query: Callable[[ScopedSession], T]) -> T:
         try:
             with ScopedSession(self._readers, expire_on_commit=False, info={"scope": scope}) as session:
                 return query(session)
         except (OperationalError, InterfaceError) as error:
-            raise _unavailable(error) from error
+            raise (TakesTooLong() if was_ended(error.orig) else _unavailable(error)) from error
 
     def _submit(self, work: _Work) -> Future[Any]:
         if not self.is_sqlite:
-            return self._threads.submit(self._write_alone, work)
+            return self._writers.submit(self._write_alone, work)
         try:
             self._waiting.put_nowait(work)
         except queue.Full:

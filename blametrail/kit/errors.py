@@ -6,6 +6,7 @@ Refused            the request cannot be done, and saying why helps its sender
 ├── NotAllowed     signed in, but the role does not allow it
 ├── NotFound       no such thing in this organization
 ├── Conflict       the state of things forbids it
+├── TakesTooLong   a read over its time limit
 └── TooMany        over a rate limit; carries the wait in seconds
 Unavailable        our side cannot serve now; try again
 """
@@ -59,6 +60,14 @@ class NotFound(Refused):
 class Conflict(Refused):
     code = "conflict"
     status = 409
+
+
+class TakesTooLong(Refused):
+    code = "takes_too_long"
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("This takes too long. Narrow the time range or the filter.")
 
 
 class TooMany(Refused):

@@ -17,7 +17,7 @@ DEEPEST = 8
 _SHAPES = re.compile(
     r"""(?x)
     (?<![A-Za-z0-9])(?:
-        (?:(?:dpl|alt|inv|ses|org)_|glpat-|pypi-|sk-)(?=[a-z_-]{0,60}[A-Z0-9])[A-Za-z0-9_-]{16,}+
+        (?:(?:bt|dpl|alt|inv|ses|org)_|glpat-|pypi-|sk-)(?=[a-z_-]{0,60}[A-Z0-9])[A-Za-z0-9_-]{16,}+
         | gh[pousr]_[A-Za-z0-9]{20,}+
         | github_pat_[A-Za-z0-9_]{20,}+
         | npm_[A-Za-z0-9]{20,}+

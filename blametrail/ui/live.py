@@ -16,6 +16,7 @@ from uuid import UUID
 import reflex as rx
 import structlog
 
+from blametrail.kit.errors import BlameTrailError
 from blametrail.kit.live import EVERYTHING, Announcement, hub
 from blametrail.ui.guard import current_actor
 
@@ -23,6 +24,9 @@ log = structlog.get_logger(__name__)
 PAUSE, BUSY_PAUSE = 0.05, 0.12
 """Seconds between two refreshes of everybody; the longer one while several commits come in that time:
 a browser that is sent more than it can draw shows everything late."""
+
+PATIENCE = 0.5
+"""Seconds that everybody waits for the slowest page of a round; from then on it is refreshed on its own."""
 
 SHARED_FOR = 2.0
 """Seconds that a view is shared; another process may have written and told nobody."""
@@ -39,6 +43,8 @@ class _Subscription:
 
 _subscriptions: dict[str, _Subscription] = {}
 _waiting: list[Sequence[Announcement]] = []
+_under_way: dict[str, asyncio.Task[None]] = {}
+_behind: dict[str, _Subscription] = {}
 _views: dict[tuple[UUID, Hashable], tuple[float, asyncio.Future[Any]]] = {}
 
 
@@ -85,7 +91,9 @@ async def refreshing(app: rx.App) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
+        _behind.clear()
+        for running in (task, *_under_way.values()):
+            running.cancel()
 
 
 async def _refresh_forever(app: rx.App, wake: asyncio.Event) -> None:
@@ -110,10 +118,30 @@ async def _refresh_all(app: rx.App, heard: set[Announcement]) -> None:
         for token, wanted in _subscriptions.items()
         if any(_concerns(announcement, wanted) for announcement in heard)
     ]
-    results = await asyncio.gather(*(_refresh(app, *each) for each in concerned), return_exceptions=True)
-    for result in results:
-        if isinstance(result, Exception):
-            log.error("a page was not refreshed", exc_info=result)
+    _behind.update((token, wanted) for token, wanted in concerned if token in _under_way)
+    started = [_start(app, token, wanted) for token, wanted in concerned if token not in _under_way]
+    if started:
+        await asyncio.wait(started, timeout=PATIENCE)
+
+
+def _start(app: rx.App, token: str, wanted: _Subscription) -> asyncio.Task[None]:
+    """Refresh a page, and once more if something was announced meanwhile."""
+
+    def end(task: asyncio.Task[None]) -> None:
+        del _under_way[token]
+        if task.cancelled():
+            return
+        error = task.exception()
+        if isinstance(error, BlameTrailError):
+            log.warning("a page was not refreshed", reason=error.message)
+        elif error:
+            log.error("a page was not refreshed", exc_info=error)
+        if again := _behind.pop(token, None):
+            _start(app, token, again)
+
+    task = _under_way[token] = asyncio.create_task(_refresh(app, token, wanted))
+    task.add_done_callback(end)
+    return task
 
 
 def _concerns(announcement: Announcement, wanted: _Subscription) -> bool:

@@ -102,7 +102,7 @@ class Desk:
         """The delivery log; what is refused unread is written a moment after the answer."""
         until = time.monotonic() + 10
         while True:
-            entries = self._db.read_now(EVERY_ORGANIZATION, list_deliveries, service.id)
+            entries = list(self._db.read_now(EVERY_ORGANIZATION, list_deliveries, service.id).deliveries)
             if len(entries) >= at_least or time.monotonic() > until:
                 return entries
             time.sleep(0.02)

@@ -22,6 +22,8 @@ FORMS: dict[str, tuple[str, dict[str, str], int]] = {
     "/form/password": ("nobody", {"current_password": "x", "new_password": "y"}, 401),
     "/form/service": ("bob", {"name": "x", "environment": "production", "type": "web"}, 403),
     "/form/rotate": ("bob", {}, 403),
+    "/form/connection": ("bob", {"kind": "github", "level": "read", "credential": "token", "secret": "x"}, 403),
+    "/form/connection-secret": ("bob", {"secret": "x"}, 403),
     "/form/invite": ("vera", {"email": "x@example.com", "role": "viewer"}, 403),
 }
 OPEN = {"/livez", "/readyz", "/api/ingest/deploy", "/api/ingest/deploy/test", "/api/{rest:path}", "/form/{rest:path}"}

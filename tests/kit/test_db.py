@@ -10,17 +10,21 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import delete, exists, func, update
+from sqlalchemy import delete, exists, func, text, update
 from sqlalchemy import select as sql_select
+from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
-from blametrail.accounts import organizations
+from blametrail.accounts import organizations, sessions
 from blametrail.accounts.tables import Organization
 from blametrail.catalog import services
 from blametrail.catalog.tables import DeployToken, Service
+from blametrail.deploys.filters import Filters
+from blametrail.deploys.find import find_deploys
+from blametrail.deploys.tables import Deploy
 from blametrail.kit import live
-from blametrail.kit.db import EVERY_ORGANIZATION, LOOK_FOR_OTHERS, Database, Prepared, ScopedSession
-from blametrail.kit.errors import Conflict
+from blametrail.kit.db import EVERY_ORGANIZATION, LOOK_FOR_OTHERS, READERS, Database, Prepared, ScopedSession
+from blametrail.kit.errors import Conflict, TakesTooLong
 from blametrail.kit.keys import Key, KeyRing
 from tests.running import PASSWORD
 
@@ -149,3 +153,48 @@ def test_it_hears_of_what_another_process_writes(db: Database) -> None:
         assert heard.wait(10)
     finally:
         ours.close()
+
+
+MANY = 100_000
+
+
+@pytest.fixture
+def full(db: Database, two: tuple[UUID, UUID]) -> UUID:
+    """An organization with so many deploys that to compare each with each takes hours."""
+    new_id = "lower(hex(randomblob(16)))" if db.is_sqlite else "gen_random_uuid()"
+    unset = ("commit_message", "branch", "deployed_by", "version", "description", "url", "stated_previous_sha")
+    fill = f"""
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MANY})
+        INSERT INTO deploy (id, organization_id, service_id, environment, commit_sha, commit_count, deployed_at, received_at,
+                            kind, previous_sha, remarks, {", ".join(unset)})
+        SELECT {new_id}, s.organization_id, s.id, 'production', 'c' || i, 0, i, i, 'deploy', '', '', {", ".join("'words'" for _ in unset)}
+        FROM n, service s WHERE s.organization_id = :acme"""
+    acme = two[0]
+    db.write_now(acme, lambda s: s.connection().execute(text(fill), {"acme": acme.hex if db.is_sqlite else acme}))
+    return acme
+
+
+def compare_each_with_each(session: ScopedSession) -> int:
+    other = aliased(Deploy)
+    pairs = select(func.count()).select_from(Deploy).join(other, col(Deploy.commit_sha).contains(col(other.commit_message)))
+    return session.exec(pairs).one()
+
+
+async def test_it_ends_a_read_that_takes_too_long(db: Database, full: UUID) -> None:
+    with pytest.raises(TakesTooLong, match="Narrow the time range"):
+        await db.read(full, compare_each_with_each)
+    for _ in range(READERS):
+        assert (await db.read(full, lambda s: find_deploys(s, Filters(), limit=1))).count == MANY
+    assert db.write_now(full, lambda s: s.exec(select(func.count()).select_from(Deploy)).one()) == MANY
+
+
+async def test_it_lets_nobody_wait_for_long_reads(db: Database, full: UUID) -> None:
+    """Sessions, pages and deploys are served while more people search than there are readers."""
+    searches = [asyncio.create_task(db.read(full, compare_each_with_each)) for _ in range(3 * READERS)]
+    await asyncio.sleep(0)
+    assert await db.read(EVERY_ORGANIZATION, sessions.find_actor, KEYS, "ses_unknown") is None
+    assert await db.read(full, lambda s: s.exec(select(Service.name)).one()) == "web"
+    await db.write(full, lambda s: s.execute(update(Service).values(url="https://x")))
+    assert not any(search.done() for search in searches)
+    ended = await asyncio.gather(*searches, return_exceptions=True)
+    assert {type(error) for error in ended} == {TakesTooLong}

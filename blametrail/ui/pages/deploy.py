@@ -8,26 +8,30 @@ from uuid import UUID
 import reflex as rx
 
 from blametrail.accounts.roles import Actor, Role
+from blametrail.deploys.enrichment import ask_again, patch_of
 from blametrail.deploys.find import NO_DEPLOY, DeployDetail, find_deploy
 from blametrail.deploys.views import DeployView, short, title_of
 from blametrail.kit.db import database
 from blametrail.kit.errors import NotFound
 from blametrail.ui import live
+from blametrail.ui.address import Address
 from blametrail.ui.guard import action
+from blametrail.ui.moments import Moments, from_the_whole_second_after
 from blametrail.ui.parts.browser import CopyButton, When
 from blametrail.ui.parts.deploys import DeployRow, deploy_row, environment_tag, kind_badge
+from blametrail.ui.parts.enrichment import (
+    NOTHING_CARRIED,
+    Carried,
+    CommitRow,
+    carried,
+    commit_list,
+    commit_row,
+    enrichment_state,
+    file_groups,
+    pull_request_list,
+)
 from blametrail.ui.parts.vars import count
 from blametrail.ui.shell import shell, show_actor
-
-
-class CommitRow(TypedDict):
-    sha: str
-    short: str
-    title: str
-    rest: str
-    author: str
-    at: str
-    url: str
 
 
 class Shown(TypedDict):
@@ -47,6 +51,7 @@ class Shown(TypedDict):
     team: str
     remarks: list[str]
     commits: list[CommitRow]
+    carried: Carried
 
 
 NO_ROW = DeployRow(
@@ -55,6 +60,7 @@ NO_ROW = DeployRow(
 NOTHING = Shown(
     deploy=NO_ROW, full_sha="", message="", description="", url="", from_sha="", from_note="", compare_url="",
     commit_url="", received_at="", late=False, team="", remarks=[], commits=[],
+    carried=NOTHING_CARRIED,
 )  # fmt: skip
 
 
@@ -67,14 +73,30 @@ class DeployState(rx.State):
     previous: DeployRow = NO_ROW
     next: DeployRow = NO_ROW
     rollback_of: DeployRow = NO_ROW
+    then_href: str = ""
+    since_href: str = ""
+    patches: dict[str, str] = {}
 
     @rx.event
     @action(Role.VIEWER)
     async def load(self, actor: Actor) -> None:
         await show_actor(self, actor)
         live.subscribe(self, actor.organization_id, "deploys")
-        self.ready = False
+        self.ready, self.patches = False, {}
         await self._refresh(actor)
+
+    @rx.event
+    @action(Role.VIEWER)
+    async def open_patch(self, actor: Actor, key: str) -> None:
+        """Show what changed in a file, asked for when somebody looks."""
+        if key not in self.patches and key.isdecimal():
+            patch = await database().read(actor.organization_id, patch_of, UUID(self.deploy_id), int(key))
+            self.patches = self.patches | {key: patch}
+
+    @rx.event
+    @action(Role.RESPONDER)
+    async def enrich_again(self, actor: Actor) -> None:
+        await database().write(actor.organization_id, ask_again, actor, UUID(self.deploy_id))
 
     async def _refresh(self, actor: Actor) -> None:
         try:
@@ -85,6 +107,9 @@ class DeployState(rx.State):
             return
         self.ready, self.missing = True, ""
         self.shown = _shown(found)
+        after, here = from_the_whole_second_after(found.deploy.deployed_at), Address(environments=(found.deploy.environment,))
+        self.then_href = Moments(end=after, is_one=True, chosen=here).href()
+        self.since_href = Moments(after, chosen=here).href()
         self.previous, self.next, self.rollback_of = _row(found.previous), _row(found.next), _row(found.rollback_of)
 
 
@@ -112,9 +137,12 @@ def _shown(found: DeployDetail) -> Shown:
                 author=c.author,
                 at=c.authored_at.isoformat() if c.authored_at else "",
                 url=c.url,
+                pull_request="",
+                is_taken_out=False,
             )
             for c in found.commits
         ],
+        carried=carried(found.enrichment),
     )
 
 
@@ -131,7 +159,7 @@ def page() -> rx.Component:
             rx.el.p(DeployState.missing, " ", rx.el.a("All deploys", href="/deploys"), class_name="empty"),
             rx.cond(
                 DeployState.ready,
-                rx.el.div(_facts(), _commits(), _around(), class_name="deploy-page"),
+                rx.el.div(_facts(), _carried(), _around(), class_name="deploy-page"),
                 rx.el.div(class_name="skeleton table-skeleton", aria_label="Loading"),
             ),
         ),
@@ -156,10 +184,12 @@ def _facts() -> rx.Component:
         rx.cond(
             DeployState.rollback_of["id"] != "",
             rx.el.p(
-                "Went back to what was live from ",
-                When.create(at=DeployState.rollback_of["at"]),
-                ": ",
-                rx.el.a(DeployState.rollback_of["title"], href=f"/deploys/{DeployState.rollback_of['id']}"),
+                rx.el.span(
+                    "Went back to ",
+                    rx.el.a(DeployState.rollback_of["title"], href=f"/deploys/{DeployState.rollback_of['id']}"),
+                    ", live from ",
+                    When.create(at=DeployState.rollback_of["at"]),
+                ),
                 class_name="note rollback",
             ),
         ),
@@ -196,8 +226,14 @@ def _facts() -> rx.Component:
                 ),
             ),
             rx.cond(
-                shown["compare_url"] != "",
+                (shown["compare_url"] != "") & (shown["carried"]["compare_url"] == ""),
                 _fact("Difference", rx.el.a("Compare on the code host", href=shown["compare_url"], rel="noreferrer")),
+            ),
+            _fact(
+                "Around it",
+                rx.el.a("What else was live then", href=DeployState.then_href),
+                " · ",
+                rx.el.a("What changed since", href=DeployState.since_href),
             ),
             rx.cond(shown["url"] != "", _fact("CI run", rx.el.a(shown["url"], href=shown["url"], rel="noreferrer nofollow"))),
             rx.cond(shown["description"] != "", _fact("Description", shown["description"])),
@@ -214,29 +250,29 @@ def _fact(name: str, *value: rx.Component | rx.Var[str] | str) -> rx.Component:
     return rx.fragment(rx.el.dt(name), rx.el.dd(*value))
 
 
-def _commits() -> rx.Component:
-    commits = DeployState.shown["commits"]
-    return rx.el.section(
-        rx.el.h2("Commits"),
-        rx.cond(
-            count(commits) > 0,
-            rx.el.ol(rx.foreach(commits, _commit), class_name="commits"),
-            rx.el.p("CI sent no list of commits with this deploy.", class_name="muted"),
-        ),
+def _carried() -> rx.Component:
+    shown = DeployState.shown["carried"]
+    return rx.el.div(
+        enrichment_state(shown, DeployState.shown["deploy"]["service_id"], DeployState.enrich_again),
+        pull_request_list(shown["pull_requests"]),
+        _commits(),
+        file_groups(shown["groups"], DeployState.patches, DeployState.open_patch),
+        class_name="carried",
     )
 
 
-def _commit(c: rx.Var[CommitRow]) -> rx.Component:
-    return rx.el.li(
-        rx.cond(c["url"] != "", rx.el.a(rx.el.code(c["short"]), href=c["url"], rel="noreferrer"), rx.el.code(c["short"])),
-        rx.el.div(
+def _commits() -> rx.Component:
+    """As the code host says; until it does, as CI said."""
+    sent, shown = DeployState.shown["commits"], DeployState.shown["carried"]
+    return rx.el.section(
+        rx.el.h2("Commits"),
+        rx.cond(
+            count(shown["commits"]) > 0,
+            commit_list(shown["commits"], shown["more_commits"]),
             rx.cond(
-                c["rest"] != "",
-                rx.el.details(rx.el.summary(c["title"]), rx.el.pre(c["rest"])),
-                rx.el.span(c["title"]),
-            ),
-            rx.el.small(
-                c["author"], rx.cond(c["at"] != "", rx.fragment(" · ", When.create(at=c["at"])), ""), class_name="muted"
+                count(sent) > 0,
+                rx.el.ol(rx.foreach(sent, commit_row), class_name="commits"),
+                rx.el.p("CI sent no list of commits with this deploy.", class_name="muted"),
             ),
         ),
     )

@@ -12,11 +12,21 @@ from blametrail.catalog import services
 from blametrail.deploys import find
 from blametrail.kit.clock import now
 from blametrail.kit.db import ScopedSession, database
+from blametrail.kit.errors import TakesTooLong
 from blametrail.ui import live
 from blametrail.ui.address import Address
 from blametrail.ui.guard import action
+from blametrail.ui.moments import Moments
 from blametrail.ui.parts.browser import ScrollMark, When
-from blametrail.ui.parts.deploy_filters import DeployFilters, address_of, filter_bar, filter_vars, go
+from blametrail.ui.parts.deploy_filters import (
+    DeployFilters,
+    address_of,
+    filter_bar,
+    filter_vars,
+    go,
+    show_trouble,
+    unless_trouble,
+)
 from blametrail.ui.parts.deploys import DeployRow, deploy_row, deploy_table
 from blametrail.ui.parts.vars import count, fill
 from blametrail.ui.shell import shell, show_actor
@@ -36,6 +46,7 @@ class DeploysState(rx.State):
     start_at: str = ""
     end_at: str = ""
     timeline_href: str = "/"
+    between_href: str = ""
     _reading: bool = False
 
     @rx.event
@@ -83,7 +94,12 @@ class DeploysState(rx.State):
         self.fresh = sum(row["id"] not in known for row in found["page"]["rows"])
 
     async def _show(self, actor: Actor) -> None:
-        found = await self._find(actor)
+        try:
+            found = await self._find(actor)
+        except TakesTooLong as error:
+            await show_trouble(self, actor, error)
+            self.ready = True
+            return
         await fill(self, DeployFilters, found["filters"])
         await fill(self, DeploysState, found["page"])
 
@@ -112,6 +128,7 @@ def _find(session: ScopedSession, address: Address, cursor: str) -> dict[str, An
             "start_at": window.start.isoformat() if window else "",
             "end_at": window.end.isoformat() if window else "",
             "timeline_href": f"/{address.query()}",
+            "between_href": Moments(address.start, address.end, chosen=address).href(),
         },
     }
 
@@ -143,9 +160,13 @@ def page() -> rx.Component:
         rx.cond(
             ~DeploysState.ready,
             rx.el.div(class_name="skeleton table-skeleton", aria_label="Loading"),
-            rx.cond(count(DeploysState.rows) > 0, _list(), _nothing()),
+            unless_trouble(rx.cond(count(DeploysState.rows) > 0, _list(), _nothing())),
         ),
-        actions=rx.el.a("As a timeline", href=DeploysState.timeline_href, class_name="button"),
+        actions=rx.el.div(
+            rx.el.a("What changed between…", href=DeploysState.between_href),
+            rx.el.a("As a timeline", href=DeploysState.timeline_href, class_name="button"),
+            class_name="row",
+        ),
     )
 
 

@@ -21,7 +21,7 @@ from blametrail.ui import live
 from blametrail.ui.guard import action, tell
 from blametrail.ui.pages.services import may_administer
 from blametrail.ui.parts.browser import ApiForm, Confirm, CopyButton, OneTimeSecret, Tabs, When
-from blametrail.ui.parts.deliveries import DeliveryRow, delivery_list, delivery_row
+from blametrail.ui.parts.deliveries import DeliveryRow, delivery_list, delivery_vars
 from blametrail.ui.parts.deploys import DeployRow, deploy_row, deploy_table, environment_tag
 from blametrail.ui.parts.service_form import Other, service_fields
 from blametrail.ui.parts.vars import fill
@@ -54,6 +54,8 @@ class ServiceState(rx.State):
     rows: list[DeployRow] = []
     deploy_count: int = 0
     deliveries: list[DeliveryRow] = []
+    older: str = ""
+    newer: str = ""
     refused: str = ""
     errors: dict[str, str] = {}
     delete_scope: str = ""
@@ -93,20 +95,21 @@ class ServiceState(rx.State):
     async def _refresh(self, actor: Actor) -> None:
         try:
             wanted = UUID(str(self.service_id))
-            shown = await database().read(actor.organization_id, _load, wanted)
+            query = self.router.url.query_parameters
+            shown = await database().read(actor.organization_id, _load, wanted, query.get("before", ""), query.get("after", ""))
         except (ValueError, NotFound):
             self.ready, self.missing = True, NO_SERVICE
             return
         await fill(self, ServiceState, shown)
 
 
-def _load(session: ScopedSession, service_id: UUID) -> dict[str, Any]:
+def _load(session: ScopedSession, service_id: UUID, before: str, after: str) -> dict[str, Any]:
     """Everything the page shows, by the name of its var."""
     s = services.view(session, service_id)
     token = deploy_tokens.current(session, service_id)
     deploys = find_deploys(session, Filters(services=(service_id,)), limit=8)
-    deliveries = delivery_log.list_deliveries(session, service_id)
-    refused = next((d for d in deliveries if d.status != 200), None)
+    log = delivery_log.list_deliveries(session, service_id, before, after)
+    last = log.deliveries[0] if log.deliveries and not log.newer else None
     needs = {id_ for id_, _ in s.depends_on}
     return {
         "ready": True,
@@ -133,8 +136,8 @@ def _load(session: ScopedSession, service_id: UUID) -> dict[str, Any]:
         "snippets": [{"title": x.title, "hint": x.hint, "text": x.text} for x in snippets(settings().base_url)],
         "rows": [deploy_row(d) for d in deploys.deploys],
         "deploy_count": deploys.count,
-        "deliveries": [delivery_row(d) for d in deliveries],
-        "refused": refused.reason if refused and not deploys.count else "",
+        **delivery_vars(log, str(service_id)),
+        "refused": last.reason if last and last.status != 200 and not deploys.count else "",
         "delete_scope": f"This deletes {s.name} with its {deploys.count} deploys, its deploy token and its delivery log. "
         "CI that still posts with the token is refused. It cannot be undone.",
     }
@@ -149,7 +152,14 @@ def page() -> rx.Component:
             rx.el.p(s.missing, " ", rx.el.a("All services", href="/services"), class_name="empty"),
             rx.cond(
                 s.ready,
-                rx.el.div(_head(), _start(), _token(), delivery_list(s.deliveries), _settings(), class_name="service-page"),
+                rx.el.div(
+                    _head(),
+                    _start(),
+                    _token(),
+                    delivery_list(s.deliveries, s.older, s.newer),
+                    _settings(),
+                    class_name="service-page",
+                ),
                 rx.el.div(class_name="skeleton table-skeleton", aria_label="Loading"),
             ),
         ),

@@ -15,11 +15,21 @@ from blametrail.deploys.slices import GroupBy
 from blametrail.deploys.timeline import Lane, Mark, Window, timeline
 from blametrail.kit.clock import now, to_micros
 from blametrail.kit.db import ScopedSession, database
+from blametrail.kit.errors import TakesTooLong
 from blametrail.ui import live
 from blametrail.ui.address import PRESETS, Address
 from blametrail.ui.guard import action
+from blametrail.ui.moments import between
 from blametrail.ui.parts.browser import RangeFields, Timeline, TimelineTools, When
-from blametrail.ui.parts.deploy_filters import DeployFilters, address_of, filter_bar, filter_vars, go
+from blametrail.ui.parts.deploy_filters import (
+    DeployFilters,
+    address_of,
+    filter_bar,
+    filter_vars,
+    go,
+    show_trouble,
+    unless_trouble,
+)
 from blametrail.ui.parts.deploys import DeployRow, deploy_row, deploy_table
 from blametrail.ui.parts.vars import count, fill
 from blametrail.ui.shell import shell, show_actor
@@ -42,6 +52,7 @@ class TimelineState(rx.State):
     rows: list[DeployRow] = []
     newest_at: str = ""
     list_href: str = "/deploys"
+    between_href: str = ""
 
     @rx.event
     @action(Role.VIEWER)
@@ -90,9 +101,14 @@ class TimelineState(rx.State):
         address = address_of(self)
         window = address.window(now())
         key = ("timeline", address.query(), window)
-        shown = await live.shared(
-            actor.organization_id, key, lambda: database().read(actor.organization_id, _load, address, window)
-        )
+        try:
+            shown = await live.shared(
+                actor.organization_id, key, lambda: database().read(actor.organization_id, _load, address, window)
+            )
+        except TakesTooLong as error:
+            await show_trouble(self, actor, error)
+            self.ready, self.preset, self.group = True, address.preset if address.follows_now else "", address.group
+            return
         await fill(self, DeployFilters, shown["filters"])
         await fill(self, TimelineState, shown["page"])
 
@@ -121,6 +137,7 @@ def _load(session: ScopedSession, address: Address, window: Window) -> dict[str,
             "rows": [deploy_row(d) for d in listed.deploys],
             "newest_at": newest.isoformat() if newest else "",
             "list_href": f"/deploys{fixed.query()}",
+            "between_href": between(window.start, None if address.follows_now else window.end, address),
         },
     }
 
@@ -218,28 +235,32 @@ def _tools() -> rx.Component:
 def _timeline() -> rx.Component:
     return rx.fragment(
         filter_bar(),
-        rx.cond(
-            (TimelineState.count == 0) & (TimelineState.newest_at == "") & (count(DeployFilters.chips) == 0),
-            _listening(),
-            rx.fragment(
-                Timeline.create(
-                    lanes=TimelineState.lanes,
-                    start=TimelineState.start,
-                    end=TimelineState.end,
-                    live=TimelineState.follows_now,
-                    on_window=TimelineState.show_window,
-                    on_lane=TimelineState.only_lane,
-                ),
-                rx.cond(
-                    TimelineState.hidden_lanes > 0,
-                    rx.el.p(
-                        TimelineState.hidden_lanes,
-                        " more lanes have fewer deploys. Filter by service to see them.",
-                        class_name="muted",
-                    ),
-                ),
-                rx.cond(TimelineState.count == 0, _nothing_here(), _listed()),
+        unless_trouble(_shown()),
+    )
+
+
+def _shown() -> rx.Component:
+    return rx.cond(
+        (TimelineState.count == 0) & (TimelineState.newest_at == "") & (count(DeployFilters.chips) == 0),
+        _listening(),
+        rx.fragment(
+            Timeline.create(
+                lanes=TimelineState.lanes,
+                start=TimelineState.start,
+                end=TimelineState.end,
+                live=TimelineState.follows_now,
+                on_window=TimelineState.show_window,
+                on_lane=TimelineState.only_lane,
             ),
+            rx.cond(
+                TimelineState.hidden_lanes > 0,
+                rx.el.p(
+                    TimelineState.hidden_lanes,
+                    " more lanes have fewer deploys. Filter by service to see them.",
+                    class_name="muted",
+                ),
+            ),
+            rx.cond(TimelineState.count == 0, _nothing_here(), _listed()),
         ),
     )
 
@@ -249,7 +270,11 @@ def _listed() -> rx.Component:
     return rx.el.section(
         rx.el.div(
             rx.el.h2("In this window"),
-            rx.el.a("All ", TimelineState.count, " as a list", href=TimelineState.list_href),
+            rx.el.span(
+                rx.el.a("What changed between…", href=TimelineState.between_href),
+                " · ",
+                rx.el.a("All ", TimelineState.count, " as a list", href=TimelineState.list_href),
+            ),
             class_name="section-head",
         ),
         deploy_table(TimelineState.rows, "Deploys in this window, newest first"),

@@ -141,3 +141,14 @@ class RangeFields(rx.Component):
     start: rx.Var[int]
     end: rx.Var[int]
     on_window: rx.EventHandler[_two]
+
+
+class MomentFields(rx.Component):
+    """Two moments, or with `one` the second alone, in milliseconds; tells which ones the reader wants."""
+
+    library = "$/public/ui/moments.jsx"
+    tag = "MomentFields"
+    start: rx.Var[int]
+    end: rx.Var[int]
+    one: rx.Var[bool]
+    on_show: rx.EventHandler[_two]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypedDict
 from uuid import UUID
@@ -10,11 +10,13 @@ from uuid import UUID
 import reflex as rx
 
 from blametrail.accounts.roles import Actor, Role
+from blametrail.catalog import services
 from blametrail.deploys.views import environments
-from blametrail.kit.db import ScopedSession
+from blametrail.kit.db import ScopedSession, database
+from blametrail.kit.errors import TakesTooLong
 from blametrail.ui.address import TEXT_FIELDS, Address, read_address
 from blametrail.ui.guard import action
-from blametrail.ui.parts.vars import count
+from blametrail.ui.parts.vars import count, fill
 
 
 class Chip(TypedDict):
@@ -32,6 +34,7 @@ class DeployFilters(rx.State):
     chosen_environments: list[str] = []
     service_names: list[str] = []
     environment_names: list[str] = []
+    trouble: str = ""
 
     @rx.event
     @action(Role.VIEWER)
@@ -65,47 +68,63 @@ def go(state: rx.State, address: Address) -> Any:
     return rx.redirect(f"{path}{address.query()}")
 
 
-def filter_vars(session: ScopedSession, address: Address, services: Mapping[UUID, str]) -> dict[str, Any]:
+def filter_vars(session: ScopedSession, address: Address, names: Mapping[UUID, str]) -> dict[str, Any]:
     """What the bar shows, by the name of its var."""
     return {
         "chips": address.chips(),
         "texts": {name: address.texts.get(name, "") for name in TEXT_FIELDS},
         "chosen_services": list(address.services),
         "chosen_environments": list(address.environments),
-        "service_names": sorted(services.values(), key=str.lower),
+        "service_names": sorted(names.values(), key=str.lower),
         "environment_names": environments(session),
+        "trouble": "",
     }
+
+
+async def show_trouble(page: rx.State, actor: Actor, error: TakesTooLong) -> None:
+    """Show the filters with what is wrong with them, in the place of what they would find."""
+
+    def read(session: ScopedSession) -> dict[str, Any]:
+        return filter_vars(session, address_of(page), services.names(session))
+
+    await fill(page, DeployFilters, await database().read(actor.organization_id, read) | {"trouble": error.message})
+
+
+def unless_trouble(found: rx.Component) -> rx.Component:
+    return rx.cond(DeployFilters.trouble != "", rx.el.p(DeployFilters.trouble, class_name="empty", role="alert"), found)
 
 
 def filter_bar() -> rx.Component:
     """What to choose, then the filters in force, each removable."""
+    s = DeployFilters
     return rx.fragment(
         rx.el.div(
-            _choices("Service", "services", DeployFilters.service_names, DeployFilters.chosen_services),
-            _choices("Environment", "environments", DeployFilters.environment_names, DeployFilters.chosen_environments),
+            choices("Service", s.service_names, s.chosen_services, lambda name: s.toggle("services", name)),
+            choices("Environment", s.environment_names, s.chosen_environments, lambda name: s.toggle("environments", name)),
             _text_filters(),
             class_name="filter-bar",
         ),
-        _chips(),
+        chips(s.chips, s.toggle, s.clear),
     )
 
 
-def _chips() -> rx.Component:
+def chips(shown: rx.Var[list[Chip]], drop: Any, clear: Any) -> rx.Component:
+    """The filters in force; `drop` takes the kind and the value of one."""
     return rx.cond(
-        count(DeployFilters.chips) > 0,
+        count(shown) > 0,
         rx.el.div(
             rx.foreach(
-                DeployFilters.chips,
+                shown,
                 lambda chip: rx.el.button(
                     chip["label"],
                     rx.icon("x", size=12, aria_hidden="true"),
-                    on_click=DeployFilters.toggle(chip["kind"], chip["value"]),
+                    on_click=drop(chip["kind"], chip["value"]),
                     class_name="chip",
                     type="button",
                     aria_label=f"Drop the filter {chip['label']}",
                 ),
             ),
-            rx.el.button("Clear all", on_click=DeployFilters.clear, class_name="link-button", type="button"),
+            rx.el.button("Clear all", on_click=clear, class_name="link-button", type="button"),
             class_name="chips",
             role="group",
             aria_label="Filters in force",
@@ -113,7 +132,7 @@ def _chips() -> rx.Component:
     )
 
 
-def _choices(title: str, kind: str, options: rx.Var[list[str]], chosen: rx.Var[list[str]]) -> rx.Component:
+def choices(title: str, options: rx.Var[list[str]], chosen: rx.Var[list[str]], toggle: Callable[[Any], Any]) -> rx.Component:
     """A drop-down of checkboxes, in plain HTML."""
     return rx.el.details(
         rx.el.summary(title, rx.icon("chevron-down", size=14)),
@@ -124,7 +143,7 @@ def _choices(title: str, kind: str, options: rx.Var[list[str]], chosen: rx.Var[l
                     rx.el.input(
                         type="checkbox",
                         checked=chosen.contains(name),
-                        on_change=lambda _: DeployFilters.toggle(kind, name),
+                        on_change=lambda _: toggle(name),
                     ),
                     name,
                     class_name="check",

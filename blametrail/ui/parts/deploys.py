@@ -84,9 +84,11 @@ def _deploy_cells(
     by: rx.Var[str],
     kind: rx.Var[str],
     at: rx.Var[str],
+    rest: rx.RestProp,
 ) -> rx.Component:
     """A row; given its values one by one, a browser draws it again only when one of them changed."""
     return rx.el.tr(
+        rest,
         rx.el.td(When.create(at=at), class_name="cell-when"),
         rx.el.td(rx.el.strong(service), " ", environment_tag(environment), class_name="cell-service"),
         rx.el.td(

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import reflex as rx
 
-SETTINGS = (("People", "/settings"), ("Organization", "/settings/organization"), ("Your account", "/account"))
+SETTINGS = (
+    ("People", "/settings"),
+    ("Organization", "/settings/organization"),
+    ("Code hosts", "/settings/code-hosts"),
+    ("API tokens", "/settings/api-tokens"),
+    ("Your account", "/account"),
+)
 
 
 def settings_tabs() -> rx.Component:

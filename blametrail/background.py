@@ -1,0 +1,38 @@
+"""What runs beside the pages: how each kind of job is done, and what the clock does."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from blametrail.catalog.services import REPOSITORIES_CHANGED
+from blametrail.codehosts.connections import CONNECTIONS_CHANGED
+from blametrail.deploys import enrich
+from blametrail.deploys.delivery_log import forget_old_deliveries
+from blametrail.deploys.enrichment import ENRICH_DEPLOY
+from blametrail.kit.db import EVERY_ORGANIZATION, database
+from blametrail.kit.jobs import Job, Kind, forget_finished_jobs
+from blametrail.kit.keys import key_ring
+from blametrail.kit.schedule import Periodic
+
+
+async def enrich_deploy(job: Job) -> None:
+    await enrich.enrich_deploy(database(), key_ring(), job)
+
+
+async def look_at_sources_again(job: Job) -> None:
+    """A connection or a repository is another than before: what could not be asked may be answered now."""
+    await enrich.enrich_again(database(), job)
+
+
+async def sweep() -> None:
+    """Drop what is kept for a while only."""
+    await database().write(EVERY_ORGANIZATION, forget_old_deliveries)
+    await database().write(EVERY_ORGANIZATION, forget_finished_jobs)
+
+
+JOBS: dict[str, Kind] = {
+    ENRICH_DEPLOY: Kind(enrich_deploy),
+    CONNECTIONS_CHANGED: Kind(look_at_sources_again),
+    REPOSITORIES_CHANGED: Kind(look_at_sources_again),
+}
+PERIODIC: tuple[Periodic, ...] = ((timedelta(hours=6), sweep),)
