@@ -32,6 +32,23 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on sta
 OrganizationName = Annotated[str, typer.Option("--organization", help="Needed only when there are several organizations.")]
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"blametrail {version('blametrail')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Which change broke it?"""
+
+
 @app.command()
 def serve() -> None:
     """Serve pages and API on one port until told to stop."""
@@ -97,6 +114,28 @@ def create_service(
         typer.echo(json.dumps({"id": str(service_id), "name": draft.name, "deploy_token": token}))
     else:
         typer.echo(f"{draft.name} is made. Its deploy token, shown only now:\n{token}")
+
+
+@app.command()
+def doctor(
+    service: Annotated[str, typer.Argument(help="Name of a service; all of them if none is given.")] = "",
+    *,
+    organization: OrganizationName = "",
+    as_json: Json = False,
+) -> None:
+    """Say, step by step, what keeps services from being explained; ends with 1 when something is to be done."""
+    with _plain_errors():
+        _open_database()
+        from blametrail.doctor import diagnose_all
+        from blametrail.kit.db import EVERY_ORGANIZATION, database
+
+        scope = database().read_now(EVERY_ORGANIZATION, _organization, organization)
+        found = database().read_now(scope, diagnose_all, service)
+    if as_json:
+        typer.echo(json.dumps([diagnosis.as_json() for diagnosis in found]))
+    else:
+        typer.echo("\n\n".join(diagnosis.in_words() for diagnosis in found) or "There are no services yet.")
+    raise typer.Exit(any(diagnosis.next for diagnosis in found))
 
 
 @app.command()
@@ -278,12 +317,17 @@ def _plain_errors() -> Iterator[None]:
         yield
         return
     except ValidationError as error:
-        why = "; ".join(f"BLAMETRAIL_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False))
+        why = "; ".join(
+            f"BLAMETRAIL_{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors(include_input=False)
+        )
     except BlameTrailError as error:
         why = error.message
     except SQLAlchemyError as error:
         why = f"the database could not serve: {getattr(error, 'orig', None) or type(error).__name__}"
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        why = f"cannot use {error.filename}: {error.strerror}" if error.filename else str(error)
+    except ValueError as error:
         why = str(error)
     typer.echo(f"blametrail: {' '.join(why.split())}", err=True)
     raise typer.Exit(1)

@@ -50,9 +50,16 @@ def _hosts(value: str) -> str:
     return value
 
 
+def _database(value: str) -> str:
+    if value and value.partition("://")[0] not in {"postgresql", "postgres", "postgresql+psycopg", "sqlite"}:
+        raise ValueError("must be an address such as postgresql://blametrail@127.0.0.1/blametrail")
+    return value
+
+
 Rate = Annotated[str, AfterValidator(_rate)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Hosts = Annotated[str, AfterValidator(_hosts)]
+DatabaseAddress = Annotated[str, AfterValidator(_database)]
 
 
 class Settings(BaseSettings):
@@ -67,7 +74,9 @@ class Settings(BaseSettings):
         description="Address under which people and CI reach the server; pages are refused from any other origin. Default: loopback on the port.",
     )
     data_dir: Path = Field(Path("data"), description="Folder of the SQLite database and the key file.")
-    database_url: str = Field("", description="`postgresql://…` to use PostgreSQL. Default: SQLite in the data folder.")
+    database_url: DatabaseAddress = Field(
+        "", description="`postgresql://…` to use PostgreSQL. Default: SQLite in the data folder."
+    )
     redis_url: str = Field(
         "",
         validation_alias=AliasChoices("BLAMETRAIL_REDIS_URL", "REFLEX_REDIS_URL"),

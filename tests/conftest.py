@@ -13,6 +13,8 @@ from blametrail.accounts import organizations
 from blametrail.kit.db import EVERY_ORGANIZATION, Database
 from tests.running import PASSWORD, Server, database_settings, drop_database, running
 
+pytest_plugins = ["tests.enriching"]
+
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -175,6 +176,37 @@ def test_it_says_which_setting_is_wrong(tmp_path: Path) -> None:
     assert told.returncode == 1
     assert told.stderr.startswith("blametrail: BLAMETRAIL_LOGIN_RATE_LIMIT: ")
     assert told.stderr.count("\n") == 1
+
+
+def test_it_tells_its_version() -> None:
+    told = subprocess.run([str(BLAMETRAIL), "--version"], capture_output=True, text=True, check=True)
+    assert told.stdout == f"blametrail {version('blametrail')}\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("init", "--email", "a@example.com", "--organization", "A"),
+        ("service", "create", "web", "--environment", "production", "--type", "web"),
+        ("rotate-keys",),
+        ("demo", "--remove"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"BLAMETRAIL_DATABASE_URL": "postgresql://p:canary@127.0.0.1:1/x"}, "the database could not serve: "),
+        ({"BLAMETRAIL_DATABASE_URL": "mysql://p:canary@127.0.0.1/x"}, "BLAMETRAIL_DATABASE_URL: must be an address "),
+        ({"BLAMETRAIL_DATA_DIR": "/proc/canary"}, "cannot use /proc/"),
+    ],
+)
+def test_it_says_in_a_line_why_it_cannot_reach_its_data(
+    tmp_path: Path, command: tuple[str, ...], wrong: dict[str, str], words: str
+) -> None:
+    told = Server(tmp_path / "data", wrong).run(*command, typed=PASSWORD, check=False)
+    assert (told.returncode, told.stdout, told.stderr.count("\n")) == (1, "", 1), told.stderr
+    assert told.stderr.startswith(f"blametrail: {words}")
+    assert "p:canary" not in told.stderr
 
 
 def test_it_refuses_a_second_service_of_a_name(server: Server, token: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import IntEnum
 from typing import Any
 from uuid import UUID
 
@@ -48,7 +49,7 @@ class ChangeQuery:
 
 @dataclass(frozen=True, slots=True)
 class ChangePage:
-    """The best first; `next_cursor` is empty on the last page. `count` stops at MOST_COUNTED."""
+    """The best first; `next_cursor` is empty on the last page. `count` is of all pages, up to MOST_COUNTED."""
 
     changes: tuple[ChangeView, ...]
     count: int
@@ -61,74 +62,105 @@ def search_changes(session: ScopedSession, query: ChangeQuery, cursor: str = "",
     terms = terms_of(query.text)
     if query.text.strip() and not terms:
         return ChangePage((), 0, "")
-    limit = max(1, min(limit, MOST_PAGE))
-    found = _found(session, query, terms)
-    place = (found.c.rank, found.c.merged_at, found.c.pull_request_id)
-    page = select(*place).order_by(*(part.desc() for part in place))
-    if after := _from_cursor(cursor):
-        page = page.where(tuple_(*place) < after)
-    rows = [tuple(row) for row in session.exec(page.limit(limit + 1))]
+    limit, after = max(1, min(limit, MOST_PAGE)), _from_cursor(cursor)
+    conditions = _conditions(session, query)
+    places: list[_Place] = []
+    for rank in _RANKED if terms else (_Rank.ANY,):
+        if len(places) <= limit and (after is None or rank >= after.rank):
+            fits = [*conditions, *([_with_words(session, terms, rank)] if terms else [])]
+            places += _places(session, fits, rank, after, limit + 1 - len(places))
+    is_all = after is None and len(places) <= limit
     return ChangePage(
-        changes=change_views(session, [id_ for _, _, id_ in rows[:limit]], terms, query.path),
-        count=session.exec(select(func.count()).select_from(select(place[2]).limit(MOST_COUNTED).subquery())).one(),
-        next_cursor=_cursor(*rows[limit - 1]) if len(rows) > limit else "",
+        changes=change_views(session, [place.id for place in places[:limit]], terms, query.path),
+        count=len(places) if is_all else _count(session, conditions, terms),
+        next_cursor=_cursor(places[limit - 1]) if len(places) > limit else "",
     )
 
 
-def _found(session: ScopedSession, query: ChangeQuery, terms: Sequence[Term]) -> Any:
-    """The rank, time and id of everything that fits."""
-    fields = (col(ChangeDocument.merged_at), col(ChangeDocument.pull_request_id))
-    conditions = _conditions(session, query)
-    if not terms:
-        return select(literal(0).label("rank"), *fields).where(*conditions).subquery()
-    words = _with_words(session, terms)
-    ranked = select(words.c.rank, *fields).join_from(ChangeDocument, words, col(ChangeDocument.id) == words.c.id)
-    return ranked.where(*conditions).subquery()
+class _Rank(IntEnum):
+    """Where the words are: all in the title; with labels, author and paths; with the body. Each without the one before."""
+
+    TITLE = 0
+    NEAR = 1
+    BODY = 2
+    ANY = 3  # for the question of how many there are, and where no words are asked for
+
+
+_RANKED = (_Rank.TITLE, _Rank.NEAR, _Rank.BODY)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a page ends."""
+
+    rank: int
+    merged_at: datetime
+    id: UUID
+
+
+def _places(session: ScopedSession, fits: Sequence[Any], rank: _Rank, after: _Place | None, limit: int) -> list[_Place]:
+    """Those of a rank, the newest first."""
+    place = (col(ChangeDocument.merged_at), col(ChangeDocument.pull_request_id))
+    found = select(*place).where(*fits).order_by(*(part.desc() for part in place)).limit(limit)
+    if after is not None and after.rank == rank:
+        found = found.where(tuple_(*place) < (after.merged_at, after.id))
+    return [_Place(rank, *row) for row in session.exec(found)]
+
+
+def _count(session: ScopedSession, conditions: Sequence[Any], terms: Sequence[Term]) -> int:
+    fits = [*conditions, *([_with_words(session, terms, _Rank.ANY)] if terms else [])]
+    some = select(ChangeDocument.id).where(*fits).limit(MOST_COUNTED).subquery()
+    return session.exec(select(func.count()).select_from(some)).one()
+
+
+def _with_words(session: ScopedSession, terms: Sequence[Term], rank: _Rank) -> Any:
+    """That a document has every term, where the rank says. The organization is one of the words asked for, so that what
+    others have is never looked at."""
+    if not isinstance(session.scope, UUID):
+        raise PermissionError("changes were about to be searched in all organizations")
+    dialect = session.connection().dialect.name
+    asked = (_fts5 if dialect == "sqlite" else _tsquery)(organization_word(session.scope), terms, rank)
+    found = text(_WITH_WORDS[dialect]).bindparams(asked=asked, most=MOST_MATCHES).columns(id=Integer).subquery()
+    return col(ChangeDocument.id).in_(select(found.c.id))
 
 
 _WITH_WORDS = {
-    # By columns; a row that is found in the narrowest of them is also found in the wider ones.
-    "sqlite": "SELECT id, max(rank) AS rank FROM ("
-    + " UNION ALL ".join(
-        f"SELECT * FROM (SELECT rowid AS id, {rank} AS rank FROM change_words WHERE change_words MATCH :{part}"  # noqa: S608
-        " ORDER BY rowid DESC LIMIT :most)"
-        for rank, part in enumerate(("body", "near", "title"))
-    )
-    + ") GROUP BY id",
-    "postgresql": "SELECT id, CASE WHEN words @@ CAST(:title AS tsquery) THEN 2 WHEN words @@ CAST(:near AS tsquery) THEN 1 "
-    "ELSE 0 END AS rank FROM change_words WHERE words @@ CAST(:body AS tsquery) ORDER BY id DESC LIMIT :most",
+    "sqlite": "SELECT rowid AS id FROM change_words WHERE change_words MATCH :asked ORDER BY rowid DESC LIMIT :most",
+    "postgresql": "SELECT id FROM change_words WHERE words @@ CAST(:asked AS tsquery) ORDER BY id DESC LIMIT :most",
 }
-_PARTS = {"title": ("title", "A"), "near": ("title near", "AB"), "body": ("title near body", "")}
 
 
-def _with_words(session: ScopedSession, terms: Sequence[Term]) -> Any:
-    """The ids of documents of this organization that have every term, with their rank. The organization is one of the
-    words asked for, so that what others have is never looked at."""
-    if not isinstance(session.scope, UUID):
-        raise PermissionError("changes were about to be searched in all organizations")
-    own, dialect = organization_word(session.scope), session.connection().dialect.name
-    ask = _fts5 if dialect == "sqlite" else _tsquery
-    asked = {part: ask(own, terms, *where) for part, where in _PARTS.items()}
-    found = text(_WITH_WORDS[dialect]).bindparams(most=MOST_MATCHES, **asked)
-    return found.columns(id=Integer, rank=Integer).subquery()
-
-
-def _fts5(own: str, terms: Sequence[Term], columns: str, _weights: str) -> str:
+def _fts5(own: str, terms: Sequence[Term], rank: _Rank) -> str:
     """FTS5's syntax. Each row of words is a string in quotes, and words have no quotes."""
-    wanted = [" OR ".join(f'"{" ".join(way)}"{"*" if term.is_open else ""}' for way in term.ways) for term in terms]
-    every = " AND ".join(f"({one})" for one in wanted)
-    return f'organization : "{own}" AND {{{columns}}} : ({every})'
+    ways = [" OR ".join(f'"{" ".join(way)}"{"*" if term.is_open else ""}' for way in term.ways) for term in terms]
+    every = " AND ".join(f"({one})" for one in ways)
+    title, near, anywhere = (f"{{{columns}}} : ({every})" for columns in ("title", "title near", "title near body"))
+    return f'organization : "{own}" AND ' + {
+        _Rank.TITLE: title,
+        _Rank.NEAR: f"({near} NOT {title})",
+        _Rank.BODY: f"({anywhere} NOT {near})",
+        _Rank.ANY: anywhere,
+    }[rank]
 
 
-def _tsquery(own: str, terms: Sequence[Term], _columns: str, weights: str) -> str:
+def _tsquery(own: str, terms: Sequence[Term], rank: _Rank) -> str:
     """PostgreSQL's syntax. Words are letters and digits alone. Without a weight the index answers by itself."""
 
-    def row(way: Sequence[str], is_open: bool) -> str:
+    def row(way: Sequence[str], weights: str, is_open: bool) -> str:
         ends = [*(weights for _ in way[1:]), ("*" if is_open else "") + weights]
         return " <-> ".join(f"'{word}'" + (f":{end}" if end else "") for word, end in zip(way, ends, strict=True))
 
-    wanted = [" | ".join(f"({row(way, term.is_open)})" for way in term.ways) for term in terms]
-    return " & ".join([f"'{own}'", *(f"({one})" for one in wanted)])
+    def every(weights: str) -> str:
+        ways = [" | ".join(f"({row(way, weights, term.is_open)})" for way in term.ways) for term in terms]
+        return " & ".join(f"({one})" for one in ways)
+
+    title, near, anywhere = (every(weights) for weights in ("A", "AB", ""))
+    return f"'{own}' & " + {
+        _Rank.TITLE: title,
+        _Rank.NEAR: f"{near} & !({title})",
+        _Rank.BODY: f"{anywhere} & !({near})",
+        _Rank.ANY: anywhere,
+    }[rank]
 
 
 def _conditions(session: ScopedSession, query: ChangeQuery) -> list[Any]:
@@ -139,7 +171,7 @@ def _conditions(session: ScopedSession, query: ChangeQuery) -> list[Any]:
         (query.author, lambda: col(d.author).contains(query.author.strip().lower(), autoescape=True)),
         (query.repository, lambda: col(d.repository).contains(query.repository.strip().lower(), autoescape=True)),
         (query.label, lambda: col(d.labels).contains(f"\n{query.label.strip().lower()}\n", autoescape=True)),
-        (query.path, lambda: _has_file(PathPattern(query.path).like)),
+        (query.path, lambda: _has_file(session, PathPattern(query.path).like)),
         (query.service_id, lambda: _of_service(session, query.service_id)),
     ]
     return [condition() for value, condition in given if value]
@@ -155,28 +187,31 @@ def _of_service(session: ScopedSession, service_id: UUID | None) -> Any:
             and_(
                 col(d.host_url) == link.host_url.lower(),
                 col(d.repository) == link.path.lower(),
-                or_(_has_file(f"{escaped(link.path_prefix)}/%"), ~_has_file("%")) if link.path_prefix else literal(True),
+                or_(_has_file(session, f"{escaped(link.path_prefix)}/%"), ~_has_file(session, "%")) if link.path_prefix else literal(True),
             )
             for link in links
         ),
     )
 
 
-def _has_file(pattern: str) -> Any:
+def _has_file(session: ScopedSession, pattern: str) -> Any:
     f = PullRequestFile
     of_this = select(f.position).where(f.pull_request_id == ChangeDocument.pull_request_id)
-    fits = or_(col(f.path).ilike(pattern, escape=ESCAPE), col(f.old_path).ilike(pattern, escape=ESCAPE))
+    # SQLite's LIKE takes no notice of case; the ILIKE that is made for it would fold every path once more.
+    like = col(f.path).like if session.connection().dialect.name == "sqlite" else col(f.path).ilike
+    old = col(f.old_path).like if session.connection().dialect.name == "sqlite" else col(f.old_path).ilike
+    fits = or_(like(pattern, escape=ESCAPE), and_(col(f.old_path) != "", old(pattern, escape=ESCAPE)))
     return of_this.where(fits).correlate(ChangeDocument).exists()
 
 
-def _cursor(rank: int, merged_at: datetime, id_: UUID) -> str:
-    return f"{rank}~{merged_at.isoformat()}~{id_}"
+def _cursor(place: _Place) -> str:
+    return f"{place.rank}~{place.merged_at.isoformat()}~{place.id}"
 
 
-def _from_cursor(cursor: str) -> tuple[int, datetime, UUID] | None:
+def _from_cursor(cursor: str) -> _Place | None:
     try:
         rank, at, id_ = cursor.split("~")
         moment = datetime.fromisoformat(at)
-        return (min(int(rank), 9), moment, UUID(id_)) if moment.tzinfo else None
-    except ValueError:
+        return _Place(_Rank(int(rank)), moment, UUID(id_)) if moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None

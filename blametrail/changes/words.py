@@ -14,6 +14,8 @@ from itertools import islice
 
 LONGEST_WORD = 60
 MOST_TERMS, LONGEST_TEXT = 8, 300
+SHORTEST_OPEN = 2
+"""Letters of a word that may go on; with one, nearly everything would fit."""
 
 _IDENTIFIER = re.compile(r"[#!](?=\d)\d+(?!\w)|\w+")
 _HUMPS = re.compile(r"_+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -56,8 +58,9 @@ def terms_of(text: str) -> tuple[Term, ...]:
         term = _term(quoted or bare)
         if term.ways:
             terms.append(term)
-    if found and found[-1][1] and len(found) <= MOST_TERMS and not _REFERENCE.fullmatch(found[-1][1]) and terms:
-        terms[-1] = Term(terms[-1].parts, terms[-1].whole, True)
+    if terms and found[-1][1] and len(found) <= MOST_TERMS:
+        last = terms[-1]
+        terms[-1] = Term(last.parts, last.whole, bool(last.parts) and len(last.parts[-1]) >= SHORTEST_OPEN)
     return tuple(dict.fromkeys(terms))
 
 

@@ -142,16 +142,22 @@ def note_check(session: ScopedSession, connection_id: UUID, told: TokenFact | Ho
     session.announce("connections")
 
 
-def list_connections(session: ScopedSession) -> list[ConnectionView]:
-    """All of the organization, its own before those of services."""
-    rows = session.exec(select(Connection).order_by(col(Connection.service_id).is_not(None), col(Connection.host_url)))
+def list_connections(session: ScopedSession, service_id: UUID | None = None) -> list[ConnectionView]:
+    """All of the organization, its own before those of services; or only those of one service."""
+    wanted = select(Connection).order_by(col(Connection.service_id).is_not(None), col(Connection.host_url))
+    rows = session.exec(wanted.where(Connection.service_id == service_id) if service_id else wanted)
     return [_view(row) for row in rows]
 
 
 def access_for(session: ScopedSession, keys: KeyRing, link: RepositoryLink, service_id: UUID | None = None) -> Access | None:
     """How to ask about a repository: the service's own connection to its host, else the organization's."""
-    row = (_of(session, link.host_url, service_id) if service_id else None) or _of(session, link.host_url, None)
+    row = connection_for(session, link, service_id)
     return _access(keys, row) if row else None
+
+
+def connection_for(session: ScopedSession, link: RepositoryLink, service_id: UUID | None = None) -> Connection | None:
+    """The row of `access_for`, its secret closed."""
+    return (_of(session, link.host_url, service_id) if service_id else None) or _of(session, link.host_url, None)
 
 
 def access_to(session: ScopedSession, keys: KeyRing, connection_id: UUID) -> Access:

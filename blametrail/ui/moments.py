@@ -13,6 +13,7 @@ from blametrail.ui.address import Address, read_address
 PATH = "/changes/between"
 A_DAY = timedelta(days=1)
 NOW = "now"
+FIRST, LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,12 @@ def between(start: datetime, end: datetime | None, chosen: Address) -> str:
 
 def from_the_whole_second_after(moment: datetime) -> datetime:
     """The next moment that a person can type: what happened at this one is known then."""
-    return moment if moment.microsecond == 0 else moment.replace(microsecond=0) + timedelta(seconds=1)
+    is_whole = moment.microsecond == 0 or moment > LAST
+    return moment if is_whole else moment.replace(microsecond=0) + timedelta(seconds=1)
 
 
 def _earlier(moment: datetime) -> datetime:
-    return moment - A_DAY if moment - datetime.min.replace(tzinfo=UTC) > A_DAY else moment
+    return moment - A_DAY if moment - FIRST > A_DAY else moment
 
 
 def _moment(text: str) -> datetime | None:

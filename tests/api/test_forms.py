@@ -23,6 +23,7 @@ FIELDS = {
     "service": ("name", "environment", "type", "url", "owner_team", "repositories"),
     "rotate": ("service_id",),
     "invite": ("email", "role"),
+    "api-token": ("name", "days"),
 }
 
 

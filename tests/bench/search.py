@@ -5,16 +5,19 @@ from __future__ import annotations
 import random
 import tempfile
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import product
 from pathlib import Path
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid4
 
+from sqlalchemy import insert
 from sqlmodel import select
 
 from blametrail.accounts.tables import Organization
+from blametrail.changes.index import index_change
 from blametrail.changes.search import ChangeQuery, search_changes
-from blametrail.codehosts.facts import FileFact, Files, FileStatus, PullRequestFact, PullRequestState
-from blametrail.codehosts.pull_requests import keep_files, keep_pull_request
+from blametrail.codehosts.tables import PullRequest, PullRequestFile
 from blametrail.kit.clock import now
 from blametrail.kit.db import EVERY_ORGANIZATION, Database, ScopedSession
 from tests.bench.load import quantile
@@ -23,7 +26,8 @@ from tests.cast import opened
 from tests.running import running
 
 CHANGES, BATCH, QUESTIONS = 10_000, 500, 300
-VOCABULARY = 3_000
+SYLLABLES = "ba co de fi gu ha je ki lo mu na pe qui ro sa te vu wa xi yo".split()
+VOCABULARY = ["".join(syllables) for syllables in product(SYLLABLES, repeat=3)]
 PARTS = ("payments", "checkout", "orders", "mail", "users", "billing", "search", "reports")
 
 
@@ -49,38 +53,61 @@ def fill(db: Database, organization_id: UUID) -> None:
     """Pull requests whose words are as unevenly frequent as those of people, by a fixed seed."""
     dice, end = random.Random(1), now()
     for first in range(0, CHANGES, BATCH):
+        rows = [change(dice, end, number) for number in range(first, first + BATCH)]
+        files = [file(dice, row, place) for row in rows for place in range(dice.randrange(1, 12))]
 
-        def add(session: ScopedSession, first: int = first) -> None:
-            for number in range(first + 1, first + BATCH + 1):
-                at = end - timedelta(minutes=5 * (CHANGES - number))
-                fact = PullRequestFact(
-                    number=number,
-                    title=" ".join(words(dice, 7)),
-                    body=" ".join(words(dice, 150)),
-                    author=f"person-{dice.randrange(40)}",
-                    labels=("bug",) if dice.random() < 0.1 else (),
-                    state=PullRequestState.MERGED,
-                    url=f"https://github.com/acme/shop/pull/{number}",
-                    base_branch="main",
-                    head_branch="",
-                    head_sha="",
-                    merge_sha="",
-                    created_at=at,
-                    updated_at=at,
-                    merged_at=at,
-                )
-                files = [
-                    FileFact(f"src/{dice.choice(PARTS)}/{'_'.join(words(dice, 2))}.py", FileStatus.MODIFIED, 4, 2)
-                    for _ in range(dice.randrange(1, 12))
-                ]
-                id_ = keep_pull_request(session, "https://github.com", f"acme/repository-{number % 20}", fact)
-                keep_files(session, id_, Files(tuple(files), True))
+        def add(session: ScopedSession, rows: Any = rows, files: Any = files) -> None:
+            session.execute(insert(PullRequest), [row | {"organization_id": organization_id} for row in rows])
+            session.execute(insert(PullRequestFile), [row | {"organization_id": organization_id} for row in files])
+            for row in rows:
+                index_change(session, PullRequest(organization_id=organization_id, **row))
 
         db.write_now(organization_id, add)
 
 
+def change(dice: random.Random, end: datetime, number: int) -> dict[str, Any]:
+    at = end - timedelta(minutes=5 * (CHANGES - number))
+    return {
+        "id": uuid4(),
+        "host_url": "https://github.com",
+        "repository": f"acme/repository-{number % 20}",
+        "number": number,
+        "title": " ".join(words(dice, 7)),
+        "body": " ".join(words(dice, 150)),
+        "author": f"person-{dice.randrange(40)}",
+        "labels": "bug" if dice.random() < 0.1 else "",
+        "state": "merged",
+        "url": f"https://github.com/acme/shop/pull/{number}",
+        "base_branch": "main",
+        "head_sha": "",
+        "merge_sha": "",
+        "created_at": at,
+        "updated_at": at,
+        "merged_at": at,
+        "learned_at": at,
+        "has_files": True,
+        "has_all_files": True,
+    }
+
+
+def file(dice: random.Random, change: dict[str, Any], position: int) -> dict[str, Any]:
+    return {
+        "pull_request_id": change["id"],
+        "position": position,
+        "path": f"src/{dice.choice(PARTS)}/{'_'.join(words(dice, 2))}.py",
+        "old_path": "",
+        "status": "modified",
+        "added": 4,
+        "removed": 2,
+        "category": "application logic",
+        "relevance": 4.0,
+        "patch": "@@ -1,2 +1,4 @@\n context\n" + "+added\n" * 40,
+    }
+
+
 def words(dice: random.Random, count: int) -> list[str]:
-    return [f"word{min(int(dice.paretovariate(0.6)), VOCABULARY)}" for _ in range(count)]
+    ranks = (min(int(dice.paretovariate(0.6)), len(VOCABULARY)) for _ in range(count))
+    return [VOCABULARY[-rank * 1_237 % len(VOCABULARY)] for rank in ranks]
 
 
 def questions() -> list[ChangeQuery]:
@@ -88,15 +115,15 @@ def questions() -> list[ChangeQuery]:
     dice = random.Random(2)
     kinds = (
         lambda: ChangeQuery(" ".join(words(dice, dice.randrange(1, 4)))),
-        lambda: ChangeQuery("word1"),
-        lambda: ChangeQuery("wo"),
-        lambda: ChangeQuery(f"{dice.choice(PARTS)} word{dice.randrange(20)}"),
+        lambda: ChangeQuery(VOCABULARY[-1_237]),
+        lambda: ChangeQuery("ba"),
+        lambda: ChangeQuery(f"{dice.choice(PARTS)} {words(dice, 1)[0]}"),
         lambda: ChangeQuery(f'"{" ".join(words(dice, 2))}"'),
         lambda: ChangeQuery(f"#{dice.randrange(CHANGES)}"),
         lambda: ChangeQuery(path=f"src/{dice.choice(PARTS)}"),
-        lambda: ChangeQuery(path="*word777*"),
+        lambda: ChangeQuery(path="*yoyoyo*"),
         lambda: ChangeQuery(author=f"person-{dice.randrange(40)}", label="bug"),
-        lambda: ChangeQuery("word2", path="src/mail", start=now() - timedelta(days=20)),
+        lambda: ChangeQuery(VOCABULARY[-1_237], path="src/mail", start=now() - timedelta(days=20)),
         lambda: ChangeQuery(),
     )
     return [kinds[number % len(kinds)]() for number in range(QUESTIONS)]

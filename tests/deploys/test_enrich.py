@@ -4,133 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from uuid import UUID
 
 import pytest
 from sqlmodel import select
 
-from blametrail.accounts import organizations, sessions
-from blametrail.accounts.roles import Actor
 from blametrail.catalog import services
-from blametrail.catalog.deploy_tokens import TokenHolder, find
-from blametrail.catalog.services import REPOSITORIES_CHANGED, ServiceDraft
+from blametrail.catalog.deploy_tokens import TokenHolder
+from blametrail.catalog.services import ServiceDraft
 from blametrail.codehosts import connections
 from blametrail.codehosts.check import check_connection
-from blametrail.codehosts.connections import CONNECTIONS_CHANGED
-from blametrail.codehosts.draft import ConnectionDraft
-from blametrail.deploys import enrich
-from blametrail.deploys.enrichment import ENRICH_DEPLOY, EnrichmentView, State, ask_again, enrichment_of, patch_of
-from blametrail.deploys.record import record_deploy
-from blametrail.deploys.report import parse_report
+from blametrail.deploys.enrichment import State, ask_again, patch_of
 from blametrail.deploys.tables import Deploy
-from blametrail.kit import live
 from blametrail.kit.clock import now
-from blametrail.kit.db import EVERY_ORGANIZATION, Database, ScopedSession
 from blametrail.kit.errors import NotFound
 from blametrail.kit.job_tables import JobRow
-from blametrail.kit.jobs import Kind, Pace, working
-from blametrail.kit.keys import Key, KeyRing
-from blametrail.settings import settings
-from tests.peers.github import FakeGitHub, File, Reply, Repository
-from tests.running import PASSWORD
-
-KEYS = KeyRing((Key(b"k" * 32),))
-TOKEN = "ghp_canaryCanaryCanaryCanary0002"
-PACE = Pace(poll=0.02, waits=(0.02,) * 5, grace=0.2)
-
-
-@dataclass
-class Stage:
-    """Acme's service `shop`, its repository on a code host, and a worker for its jobs."""
-
-    db: Database
-    owner: Actor
-    github: FakeGitHub
-    shop: Repository
-    holder: TokenHolder
-    service_id: UUID
-    posted: int = 0
-    deploys: list[UUID] = field(default_factory=list)
-
-    def deploy(self, sha: str, previous: str = "") -> UUID:
-        """As CI posts it, each a minute after the one before."""
-        body = f'{{"commit_sha": "{sha}", "previous_commit_sha": "{previous}"}}' if previous else f'{{"commit_sha": "{sha}"}}'
-        self.posted += 1
-        at = now() - timedelta(hours=2) + timedelta(minutes=self.posted)
-        recorded = self.db.write_now(
-            self.owner.organization_id, record_deploy, self.holder, parse_report(body.encode()), None, at
-        )
-        return recorded.deploy_id
-
-    def connect(self, token: str = TOKEN, host_url: str = "", service_id: UUID | None = None) -> UUID:
-        draft = ConnectionDraft.checked(
-            kind="github",
-            host_url=host_url or self.github.url,
-            level="read",
-            credential="token",
-            secret=token,
-            service_id=service_id,
-        )
-        return self.db.write_now(self.owner.organization_id, connections.add, KEYS, self.owner, draft)
-
-    async def work(self, until: Callable[[], bool] | None = None) -> None:
-        """Do the jobs that are due, until there are none, or until something is so."""
-        kinds = {
-            ENRICH_DEPLOY: Kind(partial(enrich.enrich_deploy, self.db, KEYS)),
-            CONNECTIONS_CHANGED: Kind(partial(enrich.enrich_again, self.db)),
-            REPOSITORIES_CHANGED: Kind(partial(enrich.enrich_again, self.db)),
-        }
-        done = until or (lambda: not self.due())
-        async with working(self.db, live.Hub(), kinds, PACE):
-            for _ in range(1_000):
-                if done():
-                    return
-                await asyncio.sleep(0.02)
-        raise AssertionError("the jobs do not end")
-
-    def due(self) -> bool:
-        soon = now() + timedelta(seconds=5)
-        jobs = self.db.read_now(self.owner.organization_id, lambda s: list(s.exec(select(JobRow))))
-        return any(j.state == "running" or (j.available_at is not None and j.available_at < soon) for j in jobs)
-
-    def view(self, deploy_id: UUID) -> EnrichmentView:
-        def look(session: ScopedSession) -> EnrichmentView:
-            return enrichment_of(session, session.get_one(Deploy, deploy_id), "shop")
-
-        return self.db.read_now(self.owner.organization_id, look)
-
-    async def enriched(self, sha: str, previous: str = "") -> EnrichmentView:
-        deploy_id = self.deploy(sha, previous)
-        await self.work()
-        return self.view(deploy_id)
-
-
-@pytest.fixture
-def bare(db: Database, alice: UUID, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """Everything but a connection."""
-    monkeypatch.setenv("BLAMETRAIL_ALLOWED_PRIVATE_HOSTS", "127.0.0.1")
-    settings.cache_clear()
-    session = db.write_now(EVERY_ORGANIZATION, sessions.start, KEYS, alice, "127.0.0.1", "test")
-    owner = db.read_now(EVERY_ORGANIZATION, sessions.find_actor, KEYS, session)
-    assert owner
-    with FakeGitHub() as github:
-        github.add_token(TOKEN)
-        shop = github.add_repository("acme/shop", private=True)
-        draft = ServiceDraft.checked(name="shop", environment="production", type="web", repositories=f"{github.url}/acme/shop")
-        service_id, token = db.write_now(owner.organization_id, services.create_as, KEYS, owner, draft)
-        holder = db.write_now(EVERY_ORGANIZATION, find, KEYS, token)
-        assert holder
-        yield Stage(db, owner, github, shop, holder, service_id)
-
-
-@pytest.fixture
-def stage(bare: Stage) -> Stage:
-    bare.connect()
-    return bare
+from tests.enriching import KEYS, TOKEN, Stage, other_organization
+from tests.peers.github import File, Reply
 
 
 async def test_it_tells_commits_pull_requests_and_files(stage: Stage) -> None:
@@ -162,7 +53,10 @@ async def test_it_gives_a_patch_when_asked(stage: Stage) -> None:
     stage.shop.commit("Change", File("app/db.py", patch="@@ -1 +1 @@\n-old\n+new"), File("logo.png", patch=None))
     deploy_id = stage.deploy(stage.shop.branches["main"])
     await stage.work()
-    read = partial(stage.db.read_now, stage.owner.organization_id, patch_of, deploy_id)
+
+    def read(position: int) -> str:
+        return stage.db.read_now(stage.owner.organization_id, patch_of, deploy_id, position)
+
     files = {f.path: f for g in stage.view(deploy_id).groups for f in g.files}
     assert read(files["app/db.py"].position) == "@@ -1 +1 @@\n-old\n+new"
     assert not files["logo.png"].has_patch
@@ -170,14 +64,6 @@ async def test_it_gives_a_patch_when_asked(stage: Stage) -> None:
         read(files["logo.png"].position)
     with pytest.raises(NotFound):
         stage.db.read_now(other_organization(stage), patch_of, deploy_id, 0)
-
-
-def other_organization(stage: Stage) -> UUID:
-    def add(session: ScopedSession) -> UUID:
-        charlie = organizations.new_person(session, name="Charlie", email="charlie@example.com", password=PASSWORD)
-        return organizations.found(session, charlie.id, "Elsewhere")
-
-    return stage.db.write_now(EVERY_ORGANIZATION, add)
 
 
 async def test_a_first_deploy_shows_its_own_commit_and_says_so(stage: Stage) -> None:

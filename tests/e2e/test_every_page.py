@@ -54,6 +54,10 @@ def hostile(stage: Stage) -> Iterator[dict[str, str]]:
         "new service": "/services/new",
         "people": "/settings",
         "organization": "/settings/organization",
+        "api tokens": "/settings/api-tokens",
+        "what changed": "/changes/between",
+        "nothing changed": "/changes/between?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z",
+        "what was live": "/changes/between?at=now",
         "account": "/account",
         "missing deploy": "/deploys/00000000-0000-0000-0000-000000000000",
     }
@@ -61,7 +65,7 @@ def hostile(stage: Stage) -> Iterator[dict[str, str]]:
 
 PAGES = (
     "timeline", "by environment", "empty", "deploys", "deploy", "services", "service", "new service", "people", "organization",
-    "account", "missing deploy",
+    "account", "missing deploy", "api tokens", "what changed", "nothing changed", "what was live",
 )  # fmt: skip
 
 

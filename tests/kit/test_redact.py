@@ -15,6 +15,7 @@ RANDOM = "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5hJ7k"
 @pytest.mark.parametrize(
     "secret",
     [
+        f"bt_{RANDOM}",
         f"dpl_{RANDOM}",
         f"ses_{RANDOM}",
         f"inv_{RANDOM}",

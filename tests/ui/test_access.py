@@ -31,9 +31,14 @@ CASES: dict[str, Payload] = {
     "shell_state.switch_organization": lambda c: {"organization_id": c.organization_id},
     "shell_state.search": lambda c: {"words": "canary"},
     "account_state.load": lambda c: {},
+    "api_tokens_state.load": lambda c: {},
+    "api_tokens_state.revoke": lambda c: {"token_id": c.members["alice"], "confirmation": ""},
     "account_state.revoke": lambda c: {"session_id": c.members["alice"]},
     "account_state.found_organization": lambda c: {"form": {"organization": ""}},
     "deploy_state.load": lambda c: {},
+    "jobs_state.load": lambda c: {},
+    "jobs_state.retry": lambda c: {"job_id": c.deploy_id},
+    "jobs_state.drop": lambda c: {"job_id": c.deploy_id, "confirmation": ""},
     "deploy_state.open_patch": lambda c: {"key": "0"},
     "deploy_state.enrich_again": lambda c: {},
     "code_hosts_state.load": lambda c: {},
@@ -72,6 +77,10 @@ CASES: dict[str, Payload] = {
     "timeline_state.group_by": lambda c: {"group": "environment"},
     "timeline_state.only_lane": lambda c: {"key": c.service_id},
     "timeline_state.show_newest": lambda c: {},
+    "what_changed_state.load": lambda c: {},
+    "what_changed_state.show_moments": lambda c: {"start": 0, "end": 1},
+    "what_changed_state.toggle": lambda c: {"kind": "services", "value": "elsewhere"},
+    "what_changed_state.clear": lambda c: {},
 }
 PUBLIC = {"shell_state.dismiss", "door_state.open_login", "door_state.open_setup"}
 

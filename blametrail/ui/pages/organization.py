@@ -109,8 +109,6 @@ def _facts() -> rx.Component:
                 for what, value in (
                     ("Name", (s.name,)),
                     ("Time zone of reports", (s.time_zone,)),
-                    ("Suspects are searched", (s.lookback_hours, " hours back")),
-                    ("Deploys and incidents are kept", (s.retention_days, " days")),
                 )
             ),
             class_name="facts",
@@ -139,14 +137,14 @@ def _form() -> rx.Component:
                     "lookback_hours",
                     type="number",
                     default_value=s.lookback_hours,
-                    hint="How far back suspects are searched.",
+                    hint="Kept for later; nothing uses it yet.",
                 ),
                 field(
                     "Retention, days",
                     "retention_days",
                     type="number",
                     default_value=s.retention_days,
-                    hint="How long deploys and incidents are kept.",
+                    hint="Kept for later; nothing is deleted yet.",
                 ),
                 class_name="columns",
             ),

@@ -11,9 +11,11 @@ from blametrail.accounts.roles import Actor, Role
 from blametrail.catalog import deploy_tokens, services
 from blametrail.catalog.services import NO_SERVICE
 from blametrail.catalog.snippets import snippets, try_it
+from blametrail.codehosts.connections import list_connections
 from blametrail.deploys import delivery_log
 from blametrail.deploys.filters import Filters
 from blametrail.deploys.find import find_deploys
+from blametrail.doctor import diagnose
 from blametrail.kit.db import ScopedSession, database
 from blametrail.kit.errors import Invalid, NotFound
 from blametrail.settings import settings
@@ -21,8 +23,10 @@ from blametrail.ui import live
 from blametrail.ui.guard import action, tell
 from blametrail.ui.pages.services import may_administer
 from blametrail.ui.parts.browser import ApiForm, Confirm, CopyButton, OneTimeSecret, Tabs, When
+from blametrail.ui.parts.connections import add_connection, connection_list, show_connections
 from blametrail.ui.parts.deliveries import DeliveryRow, delivery_list, delivery_vars
 from blametrail.ui.parts.deploys import DeployRow, deploy_row, deploy_table, environment_tag
+from blametrail.ui.parts.doctor import NO_DIAGNOSIS, DiagnosisRow, diagnosis_row, setup_doctor
 from blametrail.ui.parts.service_form import Other, service_fields
 from blametrail.ui.parts.vars import fill
 from blametrail.ui.shell import shell, show_actor
@@ -57,6 +61,7 @@ class ServiceState(rx.State):
     older: str = ""
     newer: str = ""
     refused: str = ""
+    diagnosis: DiagnosisRow = NO_DIAGNOSIS
     errors: dict[str, str] = {}
     delete_scope: str = ""
 
@@ -65,7 +70,9 @@ class ServiceState(rx.State):
     async def load(self, actor: Actor) -> None:
         await show_actor(self, actor)
         wanted = str(self.service_id)
-        live.subscribe(self, actor.organization_id, f"service:{wanted}", f"deliveries:{wanted}", "services")
+        live.subscribe(
+            self, actor.organization_id, f"service:{wanted}", f"deliveries:{wanted}", "services", "connections", "deploys"
+        )
         self.ready, self.errors = False, {}
         await self._refresh(actor)
 
@@ -100,6 +107,7 @@ class ServiceState(rx.State):
         except (ValueError, NotFound):
             self.ready, self.missing = True, NO_SERVICE
             return
+        await show_connections(self, shown.pop("connections"), {shown["id"]: shown["name"]})
         await fill(self, ServiceState, shown)
 
 
@@ -137,6 +145,8 @@ def _load(session: ScopedSession, service_id: UUID, before: str, after: str) -> 
         "rows": [deploy_row(d) for d in deploys.deploys],
         "deploy_count": deploys.count,
         **delivery_vars(log, str(service_id)),
+        "diagnosis": diagnosis_row(diagnose(session, service_id)),
+        "connections": list_connections(session, service_id),
         "refused": last.reason if last and last.status != 200 and not deploys.count else "",
         "delete_scope": f"This deletes {s.name} with its {deploys.count} deploys, its deploy token and its delivery log. "
         "CI that still posts with the token is refused. It cannot be undone.",
@@ -154,8 +164,10 @@ def page() -> rx.Component:
                 s.ready,
                 rx.el.div(
                     _head(),
+                    setup_doctor(s.diagnosis),
                     _start(),
                     _token(),
+                    _code_host(),
                     delivery_list(s.deliveries, s.older, s.newer),
                     _settings(),
                     class_name="service-page",
@@ -259,6 +271,23 @@ def _token() -> rx.Component:
                 class_name="disclosure",
             ),
         ),
+    )
+
+
+def _code_host() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2("Code host"),
+        connection_list("The organization's connections are used."),
+        rx.cond(
+            may_administer(),
+            rx.el.details(
+                rx.el.summary("Use a token of its own for this service"),
+                rx.el.p("It takes priority over the organization's, for this service only.", class_name="muted"),
+                add_connection(ServiceState.id),
+                class_name="disclosure",
+            ),
+        ),
+        aria_label="Code host",
     )
 
 

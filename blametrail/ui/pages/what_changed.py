@@ -274,7 +274,7 @@ def _controls() -> rx.Component:
 
 def _found() -> rx.Component:
     s = WhatChangedState
-    return rx.fragment(
+    return rx.el.div(
         rx.cond(
             s.hidden > 0,
             rx.el.p(s.hidden, " more services and environments are not shown. Filter to see them.", class_name="note"),
@@ -298,7 +298,7 @@ def _what_changed() -> rx.Component:
     s = WhatChangedState
     return rx.fragment(
         rx.el.p(
-            "After ", When.create(at=s.start_at), ", up to ", _moment(s.end_at), ": ",
+            "From ", When.create(at=s.start_at), " to ", _moment(s.end_at), ": ",
             rx.el.strong(s.deploy_count, rx.cond(s.deploy_count == 1, " deploy", " deploys")),
             rx.cond(s.rollback_count > 0, rx.fragment(", ", _rollbacks(s.rollback_count), " among them")),
             ".",
@@ -426,7 +426,7 @@ def _live_item(row: rx.Var[LiveRow]) -> rx.Component:
 def _nothing_changed() -> rx.Component:
     return rx.el.section(
         rx.el.h2("Nothing was deployed between these moments"),
-        rx.el.p("What is listed below was live all the time."),
+        rx.el.p("What was live at the first was still live at the second."),
         rx.el.a("Look one day further back", href=WhatChangedState.earlier_href, class_name="button"),
         class_name="empty",
     )

@@ -48,7 +48,7 @@ def service_fields(others: Any, service: Any = None) -> rx.Component:
                 "Owner team",
                 "owner_team",
                 placeholder="Payments",
-                hint="Shown on suspects instead of a person.",
+                hint="Whom to ask about it.",
                 **now("team"),
             ),
             class_name="columns",

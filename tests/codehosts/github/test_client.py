@@ -427,6 +427,8 @@ SSO = {"X-GitHub-SSO": "required; url=https://github.com/orgs/acme/sso?authoriza
         ),
         (Reply(403, {"message": "This installation has been suspended"}), NotPermitted, "suspended"),
         (Reply(403, b"<html>"), NotPermitted, "403"),
+        (Reply(403, {"message": "Slow down"}, {"Retry-After": "40"}), RateLimited, "rate limit"),
+        (Reply(403, {"message": "Slow down"}, {"X-RateLimit-Remaining": "0"}), RateLimited, "rate limit"),
         (Reply(451, {"message": "Repository access blocked", "block": {"reason": "dmca"}}), NotVisible, "legal"),
         (Reply(410, {"message": "Gone"}), NotVisible, "name"),
         (Reply(500, {"message": "Server Error"}), BadAnswer, "500"),

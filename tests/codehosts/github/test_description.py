@@ -165,7 +165,7 @@ def test_it_reads_repositories_of_recorded_webhooks() -> None:
         assert parse.repository(repository).path == repository["full_name"]
 
 
-def test_every_question_is_described(connect: Connect) -> None:
+def test_it_asks_every_question_that_there_is() -> None:
     """The client's public methods are those that are asked above."""
     questions = {name for name in vars(GitHub) | vars(WritableGitHub) if not name.startswith("_")} - {"calls"}
     source = ask_everything.__code__.co_names + tuple(
