@@ -26,7 +26,11 @@ def _search(session: ScopedSession, words: str) -> list[dict[str, str]]:
         if words.lower() in name.lower()
     ]
     deploys = [
-        {"title": f"{d.service} {d.version or d.short_sha}: {d.title}"[:120], "kind": "Deploy", "href": f"/deploys/{d.id}"}
+        {
+            "title": f"{d.service} {d.version or d.short_sha}: {d.title}"[:120],
+            "kind": f"Deploy to {d.environment}",
+            "href": f"/deploys/{d.id}",
+        }
         for d in find_deploys(session, Filters(text=words), limit=MOST).deploys
     ]
     return named[:MOST] + deploys

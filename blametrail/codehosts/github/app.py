@@ -14,10 +14,10 @@ from uuid import UUID
 
 import jwt
 
+from blametrail.codehosts import shapes
 from blametrail.codehosts.access import Access, Credential
 from blametrail.codehosts.asking import Asker
 from blametrail.codehosts.facts import TokenFact
-from blametrail.codehosts.github import parse
 from blametrail.codehosts.github.api import HEADERS, api_url, bearer, name_of
 from blametrail.codehosts.github.refusals import explainer
 from blametrail.codehosts.host import NotPermitted, NotVisible, TokenRefused
@@ -60,15 +60,15 @@ async def convert_manifest(host_url: str, code: str) -> MadeApp:
     """The app that the browser was sent back for, once within an hour (GitHub's app manifest flow); raises HostError."""
     asker = Asker(_NOBODY, api_url(host_url), HEADERS, explainer(name_of(host_url), Credential.APP))
     try:
-        given = parse.an_object((await asker.post(f"/app-manifests/{quote(code, safe='')}/conversions", {})).body)
+        given = shapes.an_object((await asker.post(f"/app-manifests/{quote(code, safe='')}/conversions", {})).body)
     except NotVisible:
         raise TokenRefused(
             f"{asker.host} does not know this code: it was used already, or is older than an hour.", "Make the app once more."
         ) from None
     finally:
         await asker.aclose()
-    app = App(host_url, str(parse.number(given, "id", parse.LARGEST_ID)), parse.text(given, "pem"))
-    return MadeApp(app, parse.word(given, "slug"), parse.link(given), parse.word(given, "webhook_secret"))
+    app = App(host_url, str(shapes.number(given, "id", shapes.LARGEST_ID)), shapes.text(given, "pem"))
+    return MadeApp(app, shapes.word(given, "slug"), shapes.link(given, "html_url"), shapes.word(given, "webhook_secret"))
 
 
 async def installations(app: App) -> tuple[Installation, ...]:
@@ -76,7 +76,7 @@ async def installations(app: App) -> tuple[Installation, ...]:
     found: list[Installation] = []
     async with _as_app(app) as asker:
         async for page in asker.pages("/app/installations", per_page=100):
-            found += [_installation(one) for one in parse.a_list(page.body, "installations")]
+            found += [_installation(one) for one in shapes.a_list(page.body, "installations")]
             if len(found) >= MOST_INSTALLATIONS:
                 break
     return tuple(found[:MOST_INSTALLATIONS])
@@ -116,12 +116,12 @@ TOKENS = InstallationTokens()
 async def token_fact(access: Access) -> TokenFact:
     """What the host says of an installation: its account and permissions; raises HostError."""
     async with _as_app(_app_of(access)) as asker:
-        given = parse.an_object(await _about(asker, access, f"/app/installations/{access.installation_id}"))
+        given = shapes.an_object(await _about(asker, access, f"/app/installations/{access.installation_id}"))
     if _installation(given).is_suspended:
         raise NotPermitted(
             f"The app's installation at {asker.host} is suspended.", "Ask the one who installed it to resume it."
         )
-    rights = {str(name): str(level) for name, level in parse.an_object(given.get("permissions")).items()}
+    rights = {str(name): str(level) for name, level in shapes.an_object(given.get("permissions")).items()}
     needed = (rights.get("contents"), rights.get("pull_requests"))
     return TokenFact(
         login=_installation(given).account,
@@ -140,8 +140,8 @@ class _Token:
 
 async def _new_token(access: Access) -> _Token:
     async with _as_app(_app_of(access)) as asker:
-        given = parse.an_object(await _about(asker, access, f"/app/installations/{access.installation_id}/access_tokens", {}))
-    return _Token(parse.text(given, "token"), parse.moment(given, "expires_at"))
+        given = shapes.an_object(await _about(asker, access, f"/app/installations/{access.installation_id}/access_tokens", {}))
+    return _Token(shapes.text(given, "token"), shapes.moment(given, "expires_at"))
 
 
 async def _about(asker: Asker, access: Access, path: str, body: Mapping[str, Any] | None = None) -> Any:
@@ -180,11 +180,11 @@ def _app_of(access: Access) -> App:
 
 
 def _installation(body: Any) -> Installation:
-    given = parse.an_object(body)
-    account = parse.an_object(given.get("account") or {})
+    given = shapes.an_object(body)
+    account = shapes.an_object(given.get("account") or {})
     # An enterprise has a slug where people and organizations have a login.
-    login = parse.word(account, "login") or parse.word(account, "slug")
-    return Installation(str(parse.number(given, "id", parse.LARGEST_ID)), login, given.get("suspended_at") is not None)
+    login = shapes.word(account, "login") or shapes.word(account, "slug")
+    return Installation(str(shapes.number(given, "id", shapes.LARGEST_ID)), login, given.get("suspended_at") is not None)
 
 
 def _key(access: Access) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
+from blametrail.codehosts import shapes
 from blametrail.codehosts.access import Access, Credential, WriteAccess
 from blametrail.codehosts.asking import Answer, Asker
 from blametrail.codehosts.facts import CommitDetail, Comparison, FileFact, Files, PullRequestFact, RepositoryFact, TokenFact
@@ -64,7 +65,7 @@ class GitHub:
         scopes = _scopes(answer.headers.get("x-oauth-scopes"))
         enough = None if scopes is None else bool({"repo", "public_repo"} & set(scopes))
         return TokenFact(
-            login=parse.text(parse.an_object(answer.body), "login"),
+            login=shapes.text(shapes.an_object(answer.body), "login"),
             granted=scopes or (),
             may_read=enough,
             may_write=enough,
@@ -100,7 +101,7 @@ class GitHub:
             raise self._unknown(path, sha[:12]) from None
         more: list[FileFact] = []
         async for page in self._further(answer, parse.MOST_FILES // PAGE):
-            more += parse.files(parse.an_object(page.body).get("files"))
+            more += parse.files(shapes.an_object(page.body).get("files"))
         return parse.commit_detail(answer.body, more)
 
     async def pull_request(self, path: str, number: int) -> PullRequestFact | None:
@@ -219,7 +220,7 @@ class WritableGitHub(GitHub):
 
     async def _tip(self, path: str, branch: str) -> str:
         answer = await self._ask(path, f"/git/ref/heads/{quote(branch, errors='replace')}")
-        return parse.sha(parse.an_object(parse.an_object(answer.body).get("object")))
+        return shapes.sha(shapes.an_object(shapes.an_object(answer.body).get("object")), "sha")
 
     async def _open_one(self, path: str, head: str, base: str) -> PullRequestFact | None:
         """The owner that a branch is asked for with is the present one: a repository may have moved."""

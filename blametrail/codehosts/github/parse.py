@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
 from typing import Any
 
 from blametrail.codehosts.facts import (
@@ -18,24 +16,31 @@ from blametrail.codehosts.facts import (
     Relation,
     RepositoryFact,
 )
-from blametrail.codehosts.host import BadAnswer
-from blametrail.kit.clock import parse_iso
+from blametrail.codehosts.shapes import (
+    Object,
+    a_list,
+    an_object,
+    any_moment,
+    link,
+    moment,
+    number,
+    sha,
+    text,
+    word,
+    wrong,
+)
 
 MOST_COMPARED_FILES = 300
 MOST_FILES = 3_000
 """Of a commit or a pull request; GitHub gives no more, and does not say that there are more."""
 
-LARGEST_NUMBER, LARGEST_ID = 2**31 - 1, 2**63 - 1
 
-_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _RELATIONS = {
     "identical": Relation.SAME,
     "ahead": Relation.AHEAD,
     "behind": Relation.BEHIND,
     "diverged": Relation.DIVERGED,
 }
-Object = dict[str, Any]
 
 
 def comparison(body: Any) -> Comparison:
@@ -56,14 +61,14 @@ def commit(body: Any) -> CommitFact:
     inner = an_object(given.get("commit"))
     author, committer = _optional(inner, "author"), _optional(inner, "committer")
     return CommitFact(
-        sha=sha(given),
+        sha=sha(given, "sha"),
         message=text(inner, "message"),
         author=word(author, "name"),
         login=word(_optional(given, "author"), "login"),
-        authored_at=_any_moment(author, "date"),
-        committed_at=_any_moment(committer, "date"),
-        parents=tuple(sha(an_object(parent)) for parent in a_list(given.get("parents"), "parents")),
-        url=link(given),
+        authored_at=any_moment(author, "date"),
+        committed_at=any_moment(committer, "date"),
+        parents=tuple(sha(an_object(parent), "sha") for parent in a_list(given.get("parents"), "parents")),
+        url=link(given, "html_url"),
     )
 
 
@@ -114,10 +119,10 @@ def pull_request(body: Any) -> PullRequestFact:
         author=word(_optional(given, "user"), "login"),
         labels=tuple(_label(label) for label in a_list(given.get("labels") or [], "labels")),
         state=PullRequestState.MERGED if merged_at else PullRequestState.OPEN if is_open else PullRequestState.CLOSED,
-        url=link(given),
+        url=link(given, "html_url"),
         base_branch=text(base, "ref"),
         head_branch=text(head, "ref"),
-        head_sha=sha(head),
+        head_sha=sha(head, "sha"),
         # Before the merge this is a commit that GitHub makes to try one.
         merge_sha=word(given, "merge_commit_sha") if merged_at else "",
         created_at=moment(given, "created_at"),
@@ -134,75 +139,9 @@ def repository(body: Any) -> RepositoryFact:
     given = an_object(body)
     if not isinstance(given.get("private"), bool):
         raise wrong("private")
-    return RepositoryFact(text(given, "full_name"), text(given, "default_branch"), given["private"], link(given))
-
-
-def an_object(value: Any) -> Object:
-    if not isinstance(value, dict):
-        raise wrong("an object")
-    return value
-
-
-def a_list(value: Any, name: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise wrong(name)
-    return value
-
-
-def text(given: Object, key: str) -> str:
-    """A text that must be there, as any database stores it."""
-    value = given.get(key)
-    if not isinstance(value, str):
-        raise wrong(key)
-    return _UNSTORABLE.sub("\ufffd", value)
-
-
-def word(given: Object, key: str) -> str:
-    """A text that may be missing or null: then nothing."""
-    return text(given, key) if given.get(key) is not None else ""
-
-
-def number(given: Object, key: str, most: int = LARGEST_NUMBER) -> int:
-    value = given.get(key)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-        raise wrong(key)
-    return value
-
-
-def moment(given: Object, key: str) -> datetime:
-    try:
-        return parse_iso(text(given, key))
-    except ValueError:
-        raise wrong(key) from None
-
-
-def sha(given: Object) -> str:
-    value = text(given, "sha")
-    if not _SHA.fullmatch(value):
-        raise wrong("sha")
-    return value
-
-
-def link(given: Object) -> str:
-    """The page for people; nothing when it is no address that a page of ours may lead to."""
-    url = word(given, "html_url")
-    return url if url.startswith(("https://", "http://")) else ""
-
-
-def wrong(what: str) -> BadAnswer:
-    return BadAnswer(
-        f"The answer is not shaped as GitHub's are ({what}).", "Check that the connection's address is that of GitHub."
-    )
+    return RepositoryFact(text(given, "full_name"), text(given, "default_branch"), given["private"], link(given, "html_url"))
 
 
 def _optional(given: Object, key: str) -> Object:
     """An object that may be missing, null or empty: GitHub's way to say that an account is gone."""
     return an_object(given.get(key) or {})
-
-
-def _any_moment(given: Object, key: str) -> datetime | None:
-    """A time that people's machines wrote into a commit, however wrong it is."""
-    try:
-        return parse_iso(word(given, key))
-    except ValueError:
-        return None

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, Self
 from urllib.parse import quote
 
+from blametrail.codehosts import shapes
 from blametrail.codehosts.asking import Asker
 from blametrail.codehosts.connections import Access, WriteAccess
 from blametrail.codehosts.facts import CommitDetail, Comparison, Files, PullRequestFact, RepositoryFact, TokenFact
@@ -98,8 +99,8 @@ class GitLab:
         address = f"{_project(path)}/merge_requests/{number}"
         changes = await self._changes(f"{address}/diffs")
         if changes.is_complete and _may_be_cut(changes):
-            told = parse.an_object((await self._asker.get(address)).body)
-            return Files(changes.files, not parse.word(told, "changes_count").endswith("+"))
+            told = shapes.an_object((await self._asker.get(address)).body)
+            return Files(changes.files, not shapes.word(told, "changes_count").endswith("+"))
         return changes
 
     async def merged_since(self, path: str, since: datetime) -> AsyncIterator[PullRequestFact]:
@@ -112,7 +113,7 @@ class GitLab:
     async def _login(self) -> str:
         """Nothing where the token may not ask whose it is."""
         try:
-            return parse.text(parse.an_object((await self._asker.get("/user")).body), "username")
+            return shapes.text(shapes.an_object((await self._asker.get("/user")).body), "username")
         except NotPermitted:
             return ""
 
@@ -129,7 +130,7 @@ class GitLab:
         """The changed files of all pages."""
         found: list[Any] = []
         async for answer in self._asker.pages(address, per_page=PAGE):
-            found += parse.a_list(answer.body, "diffs")
+            found += shapes.a_list(answer.body, "diffs")
             if len(found) > MOST_FILES:
                 break
         return parse.files(islice(found, MOST_FILES), is_cut=len(found) > MOST_FILES)
@@ -148,8 +149,8 @@ class WritableGitLab(GitLab):
         except SomethingMissing:
             await self._asker.post(f"{project}/repository/branches", {"branch": name, "ref": sha})
             return
-        there = parse.an_object(parse.an_object(told.body).get("commit"))
-        if not parse.sha(there, "id").startswith(sha.lower()):
+        there = shapes.an_object(shapes.an_object(told.body).get("commit"))
+        if not shapes.sha(there, "id").startswith(sha.lower()):
             raise HostError(
                 f"{self._asker.host} has a branch {name} already, at another commit.",
                 "Delete it there, or choose another name.",
@@ -158,8 +159,8 @@ class WritableGitLab(GitLab):
     async def open_pull_request(self, path: str, head: str, base: str, title: str, body: str) -> PullRequestFact:
         address = f"{await self._number(path)}/merge_requests"
         found = await self._asker.get(address, state="opened", source_branch=head, target_branch=base)
-        for one in parse.a_list(found.body, "merge requests"):
-            given = parse.an_object(one)
+        for one in shapes.a_list(found.body, "merge requests"):
+            given = shapes.an_object(one)
             if given.get("source_project_id") == given.get("target_project_id"):  # a fork may have a branch of that name
                 return parse.pull_request(given)
         wanted = {"source_branch": head, "target_branch": base, "description": body}
@@ -167,8 +168,8 @@ class WritableGitLab(GitLab):
         return parse.pull_request(made.body)
 
     async def _number(self, path: str) -> str:
-        told = parse.an_object((await self._asker.get(_project(path))).body)
-        return f"/projects/{parse.number(told, 'id')}"
+        told = shapes.an_object((await self._asker.get(_project(path))).body)
+        return f"/projects/{shapes.number(told, 'id')}"
 
 
 def _project(path: str) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 from blametrail.codehosts.facts import (
@@ -19,14 +17,24 @@ from blametrail.codehosts.facts import (
     RepositoryFact,
     TokenFact,
 )
-from blametrail.codehosts.host import MOST_COMMITS, BadAnswer
-from blametrail.kit.clock import parse_iso
+from blametrail.codehosts.host import MOST_COMMITS
+from blametrail.codehosts.shapes import (
+    Object,
+    a_list,
+    an_object,
+    any_moment,
+    flag,
+    link,
+    moment,
+    number,
+    sha,
+    text,
+    word,
+    wrong,
+)
 
-LARGEST_NUMBER = 2**31 - 1
 NO_CLONES = "no read_repository (git clones need it)"
 
-_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _READING = frozenset({"api", "read_api"})
 _CLONING = frozenset({"api", "read_repository", "write_repository"})
 _FINE_GRAINED = "granular"
@@ -37,7 +45,6 @@ _STATES = {
     "closed": PullRequestState.CLOSED,
 }
 _STATUSES = {"new_file": FileStatus.ADDED, "deleted_file": FileStatus.REMOVED, "renamed_file": FileStatus.RENAMED}
-Object = dict[str, Any]
 
 
 def comparison(body: Any, base: str) -> Comparison:
@@ -70,10 +77,10 @@ def commit(body: Any) -> CommitFact:
         message=text(given, "message"),
         author=text(given, "author_name"),
         login="",
-        authored_at=_any_moment(given, "authored_date"),
-        committed_at=_any_moment(given, "committed_date"),
+        authored_at=any_moment(given, "authored_date"),
+        committed_at=any_moment(given, "committed_date"),
         parents=tuple(sha({"parent_ids": one}, "parent_ids") for one in a_list(given.get("parent_ids"), "parent_ids")),
-        url=link(given),
+        url=link(given, "web_url"),
     )
 
 
@@ -128,7 +135,7 @@ def pull_request(body: Any) -> PullRequestFact:
         author=word(an_object(given.get("author") or {}), "username"),
         labels=tuple(_label(one) for one in a_list(given.get("labels"), "labels")),
         state=state,
-        url=link(given),
+        url=link(given, "web_url"),
         base_branch=text(given, "target_branch"),
         head_branch=text(given, "source_branch"),
         head_sha=head_sha,
@@ -149,7 +156,7 @@ def repository(body: Any) -> RepositoryFact:
         path=text(given, "path_with_namespace"),
         default_branch=word(given, "default_branch"),
         is_private=text(given, "visibility") != "public",
-        url=link(given),
+        url=link(given, "web_url"),
     )
 
 
@@ -168,80 +175,5 @@ def token(body: Any, login: str) -> TokenFact:
     )
 
 
-def an_object(value: Any) -> Object:
-    if not isinstance(value, dict):
-        raise wrong("an object")
-    return value
-
-
-def a_list(value: Any, name: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise wrong(name)
-    return value
-
-
-def text(given: Object, key: str) -> str:
-    """A text that must be there, as any database stores it."""
-    value = given.get(key)
-    if not isinstance(value, str):
-        raise wrong(key)
-    return _UNSTORABLE.sub("\ufffd", value)
-
-
-def word(given: Object, key: str) -> str:
-    """A text that may be missing or null: then nothing."""
-    return text(given, key) if given.get(key) is not None else ""
-
-
-def number(given: Object, key: str) -> int:
-    value = given.get(key)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST_NUMBER:
-        raise wrong(key)
-    return value
-
-
-def flag(given: Object, key: str) -> bool:
-    """Whether something is so; older versions do not speak of all that newer ones do."""
-    value = given.get(key, False)
-    if not isinstance(value, bool):
-        raise wrong(key)
-    return value
-
-
-def moment(given: Object, key: str) -> datetime:
-    """A time of any zone; a day begins in UTC."""
-    try:
-        return parse_iso(text(given, key), UTC)
-    except ValueError:
-        raise wrong(key) from None
-
-
-def sha(given: Object, key: str) -> str:
-    value = text(given, key)
-    if not _SHA.fullmatch(value):
-        raise wrong(key)
-    return value
-
-
-def link(given: Object) -> str:
-    """The page for people; nothing when it is no address that a page of ours may lead to."""
-    url = word(given, "web_url")
-    return url if url.startswith(("https://", "http://")) else ""
-
-
-def wrong(what: str) -> BadAnswer:
-    return BadAnswer(
-        f"The answer is not shaped as GitLab's are ({what}).", "Check that the connection's address is that of GitLab."
-    )
-
-
 def _optional_sha(given: Object, key: str) -> str:
     return sha(given, key) if given.get(key) is not None else ""
-
-
-def _any_moment(given: Object, key: str) -> datetime | None:
-    """A time that people's machines wrote into a commit, however wrong it is."""
-    try:
-        return parse_iso(word(given, key), UTC)
-    except ValueError:
-        return None

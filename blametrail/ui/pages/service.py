@@ -16,6 +16,7 @@ from blametrail.deploys import delivery_log
 from blametrail.deploys.filters import Filters
 from blametrail.deploys.find import find_deploys
 from blametrail.doctor import diagnose
+from blametrail.kit.clock import now
 from blametrail.kit.db import ScopedSession, database
 from blametrail.kit.errors import Invalid, NotFound
 from blametrail.settings import settings
@@ -63,6 +64,7 @@ class ServiceState(rx.State):
     refused: str = ""
     diagnosis: DiagnosisRow = NO_DIAGNOSIS
     errors: dict[str, str] = {}
+    saved_at: str = ""
     delete_scope: str = ""
 
     @rx.event
@@ -73,7 +75,7 @@ class ServiceState(rx.State):
         live.subscribe(
             self, actor.organization_id, f"service:{wanted}", f"deliveries:{wanted}", "services", "connections", "deploys"
         )
-        self.ready, self.errors = False, {}
+        self.ready, self.errors, self.saved_at = False, {}, ""
         await self._refresh(actor)
 
     @rx.event
@@ -87,10 +89,9 @@ class ServiceState(rx.State):
             )
             await database().write(actor.organization_id, services.update, actor, UUID(self.id), draft)
         except Invalid as error:
-            self.errors = {name: f"This {why}." for name, why in error.fields.items()}
+            self.errors, self.saved_at = {name: f"This {why}." for name, why in error.fields.items()}, ""
             return
-        self.errors = {}
-        await tell(self, "Saved.")
+        self.errors, self.saved_at = {}, now().isoformat()
 
     @rx.event
     @action(Role.ADMIN)
@@ -299,7 +300,11 @@ def _settings() -> rx.Component:
             rx.el.h2("Settings"),
             rx.el.form(
                 service_fields(s.others, s),
-                rx.el.div(rx.el.button("Save", type="submit", class_name="button primary"), class_name="row end"),
+                rx.el.div(
+                    rx.el.span(rx.cond(s.saved_at != "", rx.fragment("Saved ", When.create(at=s.saved_at)), ""), role="status"),
+                    rx.el.button("Save", type="submit", class_name="button primary"),
+                    class_name="row end",
+                ),
                 on_submit=s.save,
                 class_name="form",
                 aria_label="Service settings",

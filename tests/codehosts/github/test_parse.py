@@ -97,7 +97,7 @@ def test_it_reads_or_refuses_anything(name: str, data: st.DataObject) -> None:
 def test_it_refuses_what_lacks_a_part(name: str) -> None:
     wrongs: list[Any] = [None, 1, "x", [1], {"status": "ahead"}, [None], [[]]]
     for wrong in wrongs:
-        with pytest.raises(BadAnswer, match="not shaped as GitHub's"):
+        with pytest.raises(BadAnswer, match="not shaped as this code host's"):
             BODIES[name][0](wrong)
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from blametrail.codehosts.facts import CommitFact, Comparison, PullRequestFact
 from blametrail.codehosts.gitlab import parse
 from blametrail.codehosts.host import BadAnswer
+from blametrail.codehosts.shapes import a_list
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 COMMIT: dict[str, Any] = {
@@ -59,7 +60,7 @@ PARSERS: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "merge request": (parse.pull_request, MERGE_REQUEST),
     "project": (parse.repository, PROJECT),
     "token": (lambda body: parse.token(body, "bot"), TOKEN),
-    "files": (lambda body: parse.files(parse.a_list(body, "diffs"), is_cut=False), [DIFF]),
+    "files": (lambda body: parse.files(a_list(body, "diffs"), is_cut=False), [DIFF]),
 }
 
 _LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=8)

@@ -178,7 +178,7 @@ class TestRefusals:
     )
     async def test_it_refuses_json_of_another_shape(self, gitlab: FakeGitLab, body: Any) -> None:
         gitlab.fail(200, body)
-        with refused(BadAnswer, is_passing=True, words="not shaped as GitLab's"):
+        with refused(BadAnswer, is_passing=True, words="not shaped as this code host's"):
             await ask(gitlab, lambda client: client.repository(SHOP))
 
     async def test_it_refuses_a_list_of_another_shape(self, gitlab: FakeGitLab) -> None:
