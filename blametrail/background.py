@@ -5,6 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from blametrail.catalog.services import REPOSITORIES_CHANGED
+from blametrail.changes import poll, watch
+from blametrail.changes.deliveries import forget_old_webhooks
+from blametrail.changes.learn import COMPLETE_CHANGE
+from blametrail.changes.watch import POLL_REPOSITORY
 from blametrail.codehosts.connections import CONNECTIONS_CHANGED
 from blametrail.deploys import enrich
 from blametrail.deploys.delivery_log import forget_old_deliveries
@@ -22,17 +26,34 @@ async def enrich_deploy(job: Job) -> None:
 async def look_at_sources_again(job: Job) -> None:
     """A connection or a repository is another than before: what could not be asked may be answered now."""
     await enrich.enrich_again(database(), job)
+    await database().write(job.organization_id, watch.follow_links)
+
+
+async def poll_repository(job: Job) -> None:
+    await poll.poll_repository(database(), key_ring(), job)
+
+
+async def complete_change(job: Job) -> None:
+    await poll.complete_change(database(), key_ring(), job)
+
+
+async def look_at_links() -> None:
+    """At start too: what webhooks told of while nobody was here is found by asking."""
+    await watch.look_at_links(database())
 
 
 async def sweep() -> None:
     """Drop what is kept for a while only."""
     await database().write(EVERY_ORGANIZATION, forget_old_deliveries)
+    await database().write(EVERY_ORGANIZATION, forget_old_webhooks)
     await database().write(EVERY_ORGANIZATION, forget_finished_jobs)
 
 
 JOBS: dict[str, Kind] = {
     ENRICH_DEPLOY: Kind(enrich_deploy),
+    POLL_REPOSITORY: Kind(poll_repository),
+    COMPLETE_CHANGE: Kind(complete_change),
     CONNECTIONS_CHANGED: Kind(look_at_sources_again),
     REPOSITORIES_CHANGED: Kind(look_at_sources_again),
 }
-PERIODIC: tuple[Periodic, ...] = ((timedelta(hours=6), sweep),)
+PERIODIC: tuple[Periodic, ...] = ((timedelta(hours=6), sweep), (timedelta(minutes=1), look_at_links))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import reflex as rx
 from reflex.app import default_error_boundary
 
-from blametrail.background import JOBS, PERIODIC
+from blametrail.background import JOBS, PERIODIC, look_at_links
 from blametrail.kit.db import database
+from blametrail.kit.errors import Unavailable
 from blametrail.kit.jobs import working
 from blametrail.kit.live import hub
 from blametrail.kit.schedule import ticking
@@ -39,6 +40,8 @@ from blametrail.ui.socket import check_sockets, on_page_error
 async def beside_the_pages() -> AsyncIterator[None]:
     """What lives as long as the server: the live pages, the clock, the worker of jobs, the database."""
     async with live.refreshing(app), ticking(PERIODIC), working(database(), hub(), JOBS):
+        with suppress(Unavailable):  # the clock comes to it again
+            await look_at_links()
         yield
     hub().close()
     database().close()

@@ -9,6 +9,7 @@ from sqlmodel import col, func, select
 
 from blametrail.accounts.tables import ApiToken, Invitation, LoginSession
 from blametrail.catalog.tables import DeployToken
+from blametrail.changes.tables import WebhookSecret
 from blametrail.codehosts.tables import Connection
 from blametrail.kit.clock import now
 from blametrail.kit.db import EVERY_ORGANIZATION, ScopedSession, Tenanted, database
@@ -17,7 +18,7 @@ from blametrail.kit.keys import KeyRing, KnownKey, add_key_to_file, key_ring, or
 from blametrail.kit.vault import reseal_some
 from blametrail.settings import settings
 
-SEALED: tuple[tuple[type[Tenanted], str], ...] = ((Connection, "secret_sealed"),)
+SEALED: tuple[tuple[type[Tenanted], str], ...] = ((Connection, "secret_sealed"), (WebhookSecret, "secret_sealed"))
 """Every column that holds envelopes; a test finds the ones that are missing here."""
 
 HASHED: tuple[tuple[Any, str, Any], ...] = (

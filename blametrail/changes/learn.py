@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlmodel import select
 
+import blametrail.changes.index  # noqa: F401  (the index follows whatever is stored)
 from blametrail.changes.tables import WatchedRepository
 from blametrail.changes.told import with_known
 from blametrail.codehosts.facts import PullRequestFact

@@ -11,7 +11,7 @@ from sqlmodel import col, func, select
 
 from blametrail.catalog.repositories import RepositoryLink
 from blametrail.catalog.tables import ServiceRepository
-from blametrail.changes.learn import learn
+from blametrail.changes.learn import BEHIND, COMPLETE_CHANGE, learn
 from blametrail.changes.tables import WatchedRepository
 from blametrail.changes.watch import watched
 from blametrail.codehosts.connections import Access, access_for, note_outcome
@@ -22,7 +22,7 @@ from blametrail.codehosts.pull_requests import keep_files, keep_pull_request
 from blametrail.codehosts.tables import PullRequest
 from blametrail.kit.clock import now
 from blametrail.kit.db import Database, ScopedSession
-from blametrail.kit.jobs import Job, Later, finish_job
+from blametrail.kit.jobs import Job, Later, announce_job, finish_job
 from blametrail.kit.keys import KeyRing
 
 Open = Callable[[Access], CodeHost]
@@ -34,6 +34,7 @@ OVERLAP = timedelta(hours=1)
 MOST_AT_ONCE = 3_000
 """Pull requests of one poll, those changed last; for a backfill of a month more than the busiest repositories have."""
 
+MOST_INCOMPLETE = 200
 BATCH = 20
 TRIES = 4
 AGAIN_AFTER_PASSING, AGAIN_AFTER_FAULT = timedelta(minutes=10), timedelta(hours=1)
@@ -106,3 +107,108 @@ async def complete_change(db: Database, keys: KeyRing, job: Job, open_one: Open 
             return  # the poll tells what is wrong with the connection, and announces this again when it is mended
         fact, files = None, Files((), False)
     await db.write(job.organization_id, _keep, job, plan, fact, files)
+
+
+@dataclass(frozen=True, slots=True)
+class _ChangePlan:
+    """A pull request that something is missing of."""
+
+    host_url: str
+    path: str
+    number: int
+    has_files: bool
+    is_whole: bool
+    access: Access | None
+
+
+def plan_for(session: ScopedSession, keys: KeyRing, repository_id: UUID) -> Plan | None:
+    """What to ask; None when the repository is not watched any more."""
+    row = session.exec(select(WatchedRepository).where(WatchedRepository.id == repository_id)).first()
+    if row is None:
+        return None
+    since = row.polled_at - OVERLAP if row.polled_at else now() - BACKFILL
+    return Plan(row.host_url, row.path, since, _access(session, keys, row.host_url, row.path))
+
+
+def no_connection(host_url: str) -> HostError:
+    host = host_url.partition("://")[2]
+    return HostError(f"No token is set for {host}.", "Add one under Settings, Code hosts.")
+
+
+def _access(session: ScopedSession, keys: KeyRing, host_url: str, path: str) -> Access | None:
+    """The organization's connection, else that of any service that links the repository."""
+    link = RepositoryLink(host_url, path)
+    found = access_for(session, keys, link)
+    s = ServiceRepository
+    at = func.lower(s.host_url) == host_url.lower(), func.lower(s.path) == path.lower()
+    for service_id in session.exec(select(s.service_id).where(*at)):
+        found = found or access_for(session, keys, link, service_id)
+    return found
+
+
+def _learn_some(session: ScopedSession, job: Job, facts: list[PullRequestFact]) -> None:
+    row = _row(session, job)
+    for fact in facts if row else ():
+        learn(session, row, fact)
+
+
+def _note_success(session: ScopedSession, job: Job, plan: Plan, started: datetime, is_all: bool) -> None:
+    if row := _row(session, job):
+        row.polled_at = row.tried_at = started
+        if row.known_since is None and is_all:
+            row.known_since = plan.since
+        row.fault = row.remedy = ""
+        session.add(row)
+        announce_incomplete(session, row)
+        session.announce("changes")
+    finish_job(session, job)
+
+
+def _note_fault(session: ScopedSession, job: Job, fault: HostError, again: timedelta) -> None:
+    if row := _row(session, job):
+        row.tried_at, row.poll_at = now(), now() + again
+        row.fault, row.remedy = fault.reason, fault.remedy
+        session.add(row)
+        session.announce("changes")
+    finish_job(session, job)
+
+
+def _note_wait(session: ScopedSession, job: Job, fault: RateLimited) -> None:
+    """Nothing is wrong that anybody need mend; the next time is when the host allows it."""
+    if row := _row(session, job):
+        row.poll_at = fault.until
+        session.add(row)
+
+
+def _row(session: ScopedSession, job: Job) -> WatchedRepository | None:
+    return session.exec(select(WatchedRepository).where(WatchedRepository.id == UUID(job.key))).first()
+
+
+def announce_incomplete(session: ScopedSession, row: WatchedRepository) -> None:
+    """Have fetched what is missing of the last weeks: a connection may have been mended."""
+    p = PullRequest
+    missing = select(p.id).where(
+        p.host_url == row.host_url, p.repository == row.path, col(p.merged_at) >= now() - BACKFILL, col(p.has_files).is_(False)
+    )
+    for id_ in session.exec(missing.order_by(col(p.merged_at).desc()).limit(MOST_INCOMPLETE)):
+        announce_job(session, COMPLETE_CHANGE, str(id_), priority=BEHIND)
+
+
+def _plan_for_change(session: ScopedSession, keys: KeyRing, pull_request_id: UUID) -> _ChangePlan | None:
+    """None when it is gone, complete, or of a repository that is not watched any more."""
+    row = session.exec(select(PullRequest).where(PullRequest.id == pull_request_id)).first()
+    if row is None or (row.has_files and row.author) or not watched(session, row.host_url, row.repository):
+        return None
+    access = _access(session, keys, row.host_url, row.repository)
+    return _ChangePlan(row.host_url, row.repository, row.number, row.has_files, bool(row.author), access)
+
+
+def _keep(session: ScopedSession, job: Job, plan: _ChangePlan, fact: PullRequestFact | None, files: Files | None) -> None:
+    row = session.exec(select(PullRequest).where(PullRequest.id == UUID(job.key))).first()
+    if row is not None:
+        if fact is not None:
+            keep_pull_request(session, plan.host_url, plan.path, fact)
+        if files is not None:
+            keep_files(session, row.id, files)
+        session.announce("changes")
+    finish_job(session, job)

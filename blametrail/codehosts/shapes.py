@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from blametrail.codehosts.host import BadAnswer
@@ -56,10 +56,10 @@ def flag(given: Object, key: str) -> bool:
     return value
 
 
-def moment(given: Object, key: str) -> datetime:
-    """A time of any zone; a day begins in UTC."""
+def moment(given: Object, key: str, zone: tzinfo | None = None) -> datetime:
+    """A time of any zone; one that names none is of `zone`, if that is given."""
     try:
-        return parse_iso(text(given, key), UTC)
+        return parse_iso(text(given, key), zone)
     except ValueError:
         raise wrong(key) from None
 
@@ -67,7 +67,7 @@ def moment(given: Object, key: str) -> datetime:
 def any_moment(given: Object, key: str) -> datetime | None:
     """A time that people's machines wrote into a commit, however wrong it is."""
     try:
-        return parse_iso(word(given, key), UTC)
+        return parse_iso(word(given, key))
     except ValueError:
         return None
 

@@ -99,10 +99,11 @@ def carried(session: ScopedSession, deploys: Sequence[DeploySummary], link: Repo
         return Carried()
     asked = list(_enough(named))
     rows = session.exec(select_rows(DeployCommit).where(col(DeployCommit.deploy_id).in_(asked)))
-    in_order = sorted(rows, key=lambda row: (asked.index(row.deploy_id), row.position))
-    once = list({row.sha: row for row in reversed(in_order)}.values())[::-1]  # several deploys may name the same
+    once: dict[str, DeployCommit] = {}  # several deploys may name the same
+    for row in sorted(rows, key=lambda row: (asked.index(row.deploy_id), row.position)):
+        once.setdefault(row.sha, row)
     is_whole = len(asked) == len(named) and len(once) <= MOST_COMMITS
-    return Carried(tuple(_commit(row, link) for row in once[:MOST_COMMITS]), is_whole)
+    return Carried(tuple(_commit(row, link) for row in list(once.values())[:MOST_COMMITS]), is_whole)
 
 
 def _enough(deploys: Sequence[DeploySummary]) -> Iterable[UUID]:

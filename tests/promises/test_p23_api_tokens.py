@@ -67,7 +67,7 @@ async def test_it_shows_a_token_once_and_keeps_only_its_hash(acme: tuple[Server,
     read(server, token + "x")
     httpx.get(f"{server.url}/api/v1/{token}", params={"token": token}, headers={"Authorization": f"Bearer {token}"})
     httpx.post(f"{server.url}/api/v1/deploys", content=token, headers={"Authorization": f"bearer {token}"})
-    async with visiting(server.url, c.cookies["alice"], path="/settings/api-tokens") as visitor:
+    async with visiting(server.url, c.cookies["alice"]) as visitor:
         await visitor.call("api_tokens_state.load")
         assert token[:8] in visitor.seen()
         frames = visitor.seen()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC
 from typing import Any
 
 from blametrail.codehosts.facts import (
@@ -171,7 +172,7 @@ def token(body: Any, login: str) -> TokenFact:
         granted=(*scopes, NO_CLONES) if cannot_clone else scopes,
         may_read=not _READING.isdisjoint(scopes) if is_told else None,
         may_write="api" in scopes if is_told else None,
-        expires_at=moment(given, "expires_at") if given.get("expires_at") is not None else None,
+        expires_at=moment(given, "expires_at", UTC) if given.get("expires_at") is not None else None,
     )
 
 

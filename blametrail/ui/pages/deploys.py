@@ -45,9 +45,13 @@ class DeploysState(rx.State):
     bounded: bool = False
     start_at: str = ""
     end_at: str = ""
-    timeline_href: str = "/"
     between_href: str = ""
     _reading: bool = False
+
+    @rx.var
+    def timeline_href(self) -> str:
+        """The same filters as a timeline; of the address itself, so that it is right before anything is found."""
+        return f"/{address_of(self).query()}"
 
     @rx.event
     @action(Role.VIEWER)
@@ -127,7 +131,6 @@ def _find(session: ScopedSession, address: Address, cursor: str) -> dict[str, An
             "bounded": window is not None,
             "start_at": window.start.isoformat() if window else "",
             "end_at": window.end.isoformat() if window else "",
-            "timeline_href": f"/{address.query()}",
             "between_href": Moments(address.start, address.end, chosen=address).href(),
         },
     }
