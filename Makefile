@@ -26,7 +26,7 @@ bench: .venv/dev pages  ## Measure speed, memory and size
 
 demo: pages  ## A server with deploys made from a git repository: make demo REPOSITORY=path
 	@export BLAMETRAIL_DATA_DIR="$${BLAMETRAIL_DATA_DIR:-data/demo}" BLAMETRAIL_INGEST_RATE_LIMIT=100000/minute; \
-	blametrail serve & server=$$!; trap "kill $$server" EXIT; \
+	blametrail serve & server=$$!; trap "kill $$server 2>/dev/null; wait $$server" EXIT; trap "exit 0" INT TERM; \
 	until python -c "import httpx; httpx.get('http://127.0.0.1:$${BLAMETRAIL_PORT:-8000}/livez')" 2>/dev/null; do kill -0 $$server || exit 1; sleep 0.3; done; \
 	blametrail demo "$(or $(REPOSITORY),.)" && wait $$server
 

@@ -90,7 +90,6 @@ async def _serve(application: Callable[..., Any]) -> None:
     from granian.http import HTTP1Settings
     from granian.server.embed import Server
 
-    logging.getLogger("_granian").setLevel(logging.ERROR)  # it warns at each start that being embedded is new
     server = Server(
         application,
         address=settings().host,
@@ -104,6 +103,8 @@ async def _serve(application: Callable[..., Any]) -> None:
         log_access=False,
         log_level="warning",
     )
+    # It warns at each start that being embedded is new; making the server has set up its logs.
+    logging.getLogger("_granian").setLevel(logging.ERROR)
     loop = asyncio.get_running_loop()
 
     def stop() -> None:

@@ -54,6 +54,8 @@ class Edge:
     def _more(self, path: str, status: int, sent: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
         # A page that is not modified has no content type, and its headers replace those of the cached one.
         more = self._for_data if sent.get(b"content-type") == b"application/json" else self._for_pages
+        if _POLICY in sent:  # a page of ours with a stricter one
+            more = [(name, value) for name, value in more if name != _POLICY]
         if b"cache-control" in sent:
             return more
         lasting = b"public, max-age=31536000, immutable" if path.startswith("/assets/") and status < 400 else b"no-cache"

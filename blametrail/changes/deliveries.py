@@ -16,7 +16,7 @@ from blametrail.changes.tables import WebhookDelivery
 from blametrail.changes.told import Merged, Nothing, Pushed, Told, Unreadable, read_payload
 from blametrail.changes.watch import note_webhook, poll_soon, watched
 from blametrail.changes.webhook_secrets import Signer, note_use
-from blametrail.codehosts.connections import Kind
+from blametrail.codehosts.access import Kind
 from blametrail.kit.clock import now
 from blametrail.kit.db import ScopedSession
 from blametrail.kit.errors import Conflict, NotFound
@@ -103,9 +103,7 @@ def replay(session: ScopedSession, actor: Actor, delivery_id: UUID) -> Outcome:
 def list_deliveries(session: ScopedSession, limit: int = 50) -> list[DeliveryView]:
     """Those that came last first."""
     rows = session.exec(select(WebhookDelivery).order_by(col(WebhookDelivery.received_at).desc()).limit(limit))
-    return [
-        DeliveryView(str(r.id), r.kind, r.event, r.repository, r.outcome, r.reason, r.body, r.received_at) for r in rows
-    ]
+    return [DeliveryView(str(r.id), r.kind, r.event, r.repository, r.outcome, r.reason, r.body, r.received_at) for r in rows]
 
 
 def forget_old_webhooks(session: ScopedSession) -> int:
@@ -144,4 +142,6 @@ def _act(session: ScopedSession, told: Told) -> tuple[Outcome, str]:
             poll_soon(session, repository)
     if isinstance(told, Merged):
         return Outcome.STORED, f"#{told.fact.number} {told.fact.title}"[:LONGEST_NAME]
-    return (Outcome.POLLED, "Its merged pull requests are looked for.") if isinstance(told, Pushed) else (Outcome.NOTED, told.why)
+    return (
+        (Outcome.POLLED, "Its merged pull requests are looked for.") if isinstance(told, Pushed) else (Outcome.NOTED, told.why)
+    )

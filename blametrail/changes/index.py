@@ -6,14 +6,14 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, bindparam, event, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
 from blametrail.changes.tables import ChangeDocument
 from blametrail.changes.words import words_of
 from blametrail.codehosts.tables import PullRequest, PullRequestFile
-from blametrail.kit.db import Prepared, ScopedSession, event
+from blametrail.kit.db import Prepared, ScopedSession
 
 MOST_BODY_WORDS, MOST_NEAR_WORDS, MOST_PATHS = 4_000, 2_000, 1_500
 """Of one pull request, the files most worth reading first. PostgreSQL counts the places of some 16,000 words."""
@@ -54,9 +54,7 @@ def index_change(session: ScopedSession, change: PullRequest) -> None:
 def _keep() -> Prepared:
     new = insert(ChangeDocument)
     compared = ("merged_at", "host_url", "repository", "author", "labels")
-    given = new.values(
-        {name: bindparam(name) for name in ("organization_id", "pull_request_id", *compared)}
-    )
+    given = new.values({name: bindparam(name) for name in ("organization_id", "pull_request_id", *compared)})
     return Prepared(
         given.on_conflict_do_update(index_elements=["pull_request_id"], set_={name: given.excluded[name] for name in compared})
     )

@@ -14,7 +14,8 @@ from blametrail.catalog.tables import ServiceRepository
 from blametrail.changes.learn import BEHIND, COMPLETE_CHANGE, learn
 from blametrail.changes.tables import WatchedRepository
 from blametrail.changes.watch import watched
-from blametrail.codehosts.connections import Access, access_for, note_outcome
+from blametrail.codehosts.access import Access
+from blametrail.codehosts.connections import access_for, note_outcome
 from blametrail.codehosts.facts import Files, PullRequestFact
 from blametrail.codehosts.host import CodeHost, HostError, RateLimited
 from blametrail.codehosts.opening import open_host
@@ -147,9 +148,9 @@ def _access(session: ScopedSession, keys: KeyRing, host_url: str, path: str) -> 
 
 
 def _learn_some(session: ScopedSession, job: Job, facts: list[PullRequestFact]) -> None:
-    row = _row(session, job)
-    for fact in facts if row else ():
-        learn(session, row, fact)
+    if row := _row(session, job):
+        for fact in facts:
+            learn(session, row, fact)
 
 
 def _note_success(session: ScopedSession, job: Job, plan: Plan, started: datetime, is_all: bool) -> None:

@@ -7,7 +7,8 @@ counted over all organizations, and at an incident the newer change is the likel
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -22,11 +23,12 @@ from blametrail.changes.index import organization_word
 from blametrail.changes.paths import ESCAPE, PathPattern, escaped
 from blametrail.changes.tables import ChangeDocument
 from blametrail.changes.views import ChangeView, change_views
-from blametrail.changes.words import Term, terms_of
+from blametrail.changes.words import LONGEST_TEXT, Term, terms_of
 from blametrail.codehosts.tables import PullRequestFile
 from blametrail.kit.db import ScopedSession
 
 PAGE, MOST_PAGE = 20, 100
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 MOST_COUNTED = 1_000
 MOST_MATCHES = 20_000
 """Of documents that have the words, those learned last; what more of them hold says nothing."""
@@ -135,12 +137,15 @@ def _fts5(own: str, terms: Sequence[Term], rank: _Rank) -> str:
     ways = [" OR ".join(f'"{" ".join(way)}"{"*" if term.is_open else ""}' for way in term.ways) for term in terms]
     every = " AND ".join(f"({one})" for one in ways)
     title, near, anywhere = (f"{{{columns}}} : ({every})" for columns in ("title", "title near", "title near body"))
-    return f'organization : "{own}" AND ' + {
-        _Rank.TITLE: title,
-        _Rank.NEAR: f"({near} NOT {title})",
-        _Rank.BODY: f"({anywhere} NOT {near})",
-        _Rank.ANY: anywhere,
-    }[rank]
+    return (
+        f'organization : "{own}" AND '
+        + {
+            _Rank.TITLE: title,
+            _Rank.NEAR: f"({near} NOT {title})",
+            _Rank.BODY: f"({anywhere} NOT {near})",
+            _Rank.ANY: anywhere,
+        }[rank]
+    )
 
 
 def _tsquery(own: str, terms: Sequence[Term], rank: _Rank) -> str:
@@ -155,26 +160,35 @@ def _tsquery(own: str, terms: Sequence[Term], rank: _Rank) -> str:
         return " & ".join(f"({one})" for one in ways)
 
     title, near, anywhere = (every(weights) for weights in ("A", "AB", ""))
-    return f"'{own}' & " + {
-        _Rank.TITLE: title,
-        _Rank.NEAR: f"{near} & !({title})",
-        _Rank.BODY: f"{anywhere} & !({near})",
-        _Rank.ANY: anywhere,
-    }[rank]
+    return (
+        f"'{own}' & "
+        + {
+            _Rank.TITLE: title,
+            _Rank.NEAR: f"{near} & !({title})",
+            _Rank.BODY: f"{anywhere} & !({near})",
+            _Rank.ANY: anywhere,
+        }[rank]
+    )
 
 
 def _conditions(session: ScopedSession, query: ChangeQuery) -> list[Any]:
     d = ChangeDocument
-    given = [
+    author, repository, label, path = map(_asked, (query.author, query.repository, query.label, query.path))
+    given: list[tuple[Any, Callable[[], Any]]] = [
         (query.start, lambda: col(d.merged_at) >= query.start),
         (query.end, lambda: col(d.merged_at) <= query.end),
-        (query.author, lambda: col(d.author).contains(query.author.strip().lower(), autoescape=True)),
-        (query.repository, lambda: col(d.repository).contains(query.repository.strip().lower(), autoescape=True)),
-        (query.label, lambda: col(d.labels).contains(f"\n{query.label.strip().lower()}\n", autoescape=True)),
-        (query.path, lambda: _has_file(session, PathPattern(query.path).like)),
+        (author, lambda: col(d.author).contains(author, autoescape=True)),
+        (repository, lambda: col(d.repository).contains(repository, autoescape=True)),
+        (label, lambda: col(d.labels).contains(f"\n{label}\n", autoescape=True)),
+        (path, lambda: _has_file(session, PathPattern(path).like)),
         (query.service_id, lambda: _of_service(session, query.service_id)),
     ]
     return [condition() for value, condition in given if value]
+
+
+def _asked(text_: str) -> str:
+    """As it is compared: without case, and without what no database stores."""
+    return _UNSTORABLE.sub("", text_).strip().lower()[:LONGEST_TEXT]
 
 
 def _of_service(session: ScopedSession, service_id: UUID | None) -> Any:
@@ -187,7 +201,9 @@ def _of_service(session: ScopedSession, service_id: UUID | None) -> Any:
             and_(
                 col(d.host_url) == link.host_url.lower(),
                 col(d.repository) == link.path.lower(),
-                or_(_has_file(session, f"{escaped(link.path_prefix)}/%"), ~_has_file(session, "%")) if link.path_prefix else literal(True),
+                or_(_has_file(session, f"{escaped(link.path_prefix)}/%"), ~_has_file(session, "%"))
+                if link.path_prefix
+                else literal(True),
             )
             for link in links
         ),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from standardwebhooks import Webhook
 
 GITHUB = "x-hub-signature-256"
-GITLAB_TOKEN, GITLAB_SIGNATURE = "x-gitlab-token", "webhook-signature"  # noqa: S105  (names of headers)
+GITLAB_TOKEN, GITLAB_SIGNATURE = "x-gitlab-token", "webhook-signature"
 
 
 def is_presented(headers: Mapping[str, str]) -> bool:

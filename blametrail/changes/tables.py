@@ -72,7 +72,7 @@ class ChangeDocument(Tenanted, table=True):
     __tablename__ = "change_document"
     __table_args__ = (Index("ix_change_document_merged", "organization_id", "merged_at", "pull_request_id"),)
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))  # type: ignore[call-overload]
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))
     pull_request_id: UUID = Field(foreign_key="pull_request.id", ondelete="CASCADE", unique=True)
     merged_at: datetime = Field(sa_type=UtcTime)
     # As they are compared: without case; labels one a line, with a line break around each.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
-from blametrail.codehosts.connections import Kind
+from blametrail.codehosts.access import Kind
 from blametrail.codehosts.facts import PullRequestFact, PullRequestState
 from blametrail.codehosts.github import parse as github
 from blametrail.codehosts.host import BadAnswer
@@ -64,7 +65,9 @@ Told = Merged | Pushed | Nothing | Unreadable
 def read_payload(kind: Kind, event: str, body: bytes) -> Told:
     """What a signed webhook says."""
     if len(body) > LARGEST_READ:
-        return Unreadable(f"It has {len(body):,} bytes; more than {LARGEST_READ:,} are not read. The poll finds what it tells of.")
+        return Unreadable(
+            f"It has {len(body):,} bytes; more than {LARGEST_READ:,} are not read. The poll finds what it tells of."
+        )
     try:
         given = an_object(_json(body))
         return _github(event, given) if kind == Kind.GITHUB else _gitlab(event, given)
@@ -83,11 +86,11 @@ def _json(body: bytes) -> Any:
 
 def _github(event: str, given: Object) -> Told:
     if event == "ping":
-        return Nothing("GitHub asked whether anybody is here; somebody is.", _github_repository(given))
+        return Nothing("GitHub asked whether anybody is here; somebody is.", _any(_github_repository, given))
     if event == "push":
         return Pushed(_needed(_github_repository(given)))
     if event != "pull_request":
-        return Nothing(f"Nothing is to be done for {event[:60] or 'an event without a name'}.", _github_repository(given))
+        return Nothing(f"Nothing is to be done for {event[:60] or 'an event without a name'}.", _any(_github_repository, given))
     repository, fact = _needed(_github_repository(given)), github.pull_request(given.get("pull_request"))
     if fact.merged_at is None:
         return Nothing(f"#{fact.number} is not merged: {word(given, 'action')[:60]}.", repository)
@@ -104,7 +107,9 @@ def _gitlab(event: str, given: Object) -> Told:
     if kind == "push":
         return Pushed(_needed(_gitlab_project(given)))
     if kind != "merge_request":
-        return Nothing(f"Nothing is to be done for {(event or kind)[:60] or 'an event without a name'}.", _gitlab_project(given))
+        return Nothing(
+            f"Nothing is to be done for {(event or kind)[:60] or 'an event without a name'}.", _gitlab_project(given)
+        )
     repository, request = _needed(_gitlab_project(given)), an_object(given.get("object_attributes"))
     if text(request, "state") != "merged":
         return Nothing(f"!{number(request, 'iid')} is not merged: {word(request, 'action')[:60]}.", repository)
@@ -145,6 +150,14 @@ def _at(url: str, path: str) -> Repository:
     if not path or not url.lower().endswith(f"/{path.lower()}"):
         raise wrong("the repository's address")
     return Repository(url[: -len(path) - 1], path)
+
+
+def _any(find: Callable[[Object], Repository | None], given: Object) -> Repository | None:
+    """The repository of an event that needs nothing done, if it has one that can be read."""
+    try:
+        return find(given)
+    except BadAnswer:
+        return None
 
 
 def _needed(repository: Repository | None) -> Repository:

@@ -14,7 +14,7 @@ from sqlmodel import col, select
 
 from blametrail.accounts.roles import Actor, Role
 from blametrail.changes.tables import WebhookSecret
-from blametrail.codehosts.connections import Kind
+from blametrail.codehosts.access import Kind
 from blametrail.kit.clock import now
 from blametrail.kit.db import ScopedSession
 from blametrail.kit.errors import Conflict, Invalid, NotFound

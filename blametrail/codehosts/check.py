@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlmodel import col, select
 
 from blametrail.accounts.roles import Actor, Role
 from blametrail.catalog.tables import ServiceRepository
-from blametrail.codehosts.access import Access
-from blametrail.codehosts.connections import access_to, note_check
+from blametrail.codehosts.access import Access, Credential
+from blametrail.codehosts.connections import access_to, choose_installation, note_check
 from blametrail.codehosts.facts import TokenFact
-from blametrail.codehosts.host import CodeHost, HostError
+from blametrail.codehosts.github.app import App, installations
+from blametrail.codehosts.host import CodeHost, HostError, NotPermitted
 from blametrail.codehosts.opening import open_host
 from blametrail.codehosts.tables import Connection
 from blametrail.kit.db import Database, ScopedSession
@@ -46,6 +47,14 @@ async def check_connection(db: Database, keys: KeyRing, actor: Actor, connection
     """Ask the host now, and keep what it says; raises NotFound."""
     actor.require(Role.ADMIN)
     access, paths = await db.read(actor.organization_id, _prepare, keys, connection_id)
+    if access.credential == Credential.APP and not access.installation_id:
+        try:
+            installation_id = await _only_installation(access)
+        except HostError as error:
+            await db.write(actor.organization_id, note_check, connection_id, error)
+            return Check(access.host_url, "", error.reason, error.remedy, ())
+        await db.write(actor.organization_id, choose_installation, actor, connection_id, installation_id)
+        access = replace(access, installation_id=installation_id)
     async with open_host(access) as host:
         told: TokenFact | HostError
         try:
@@ -57,6 +66,19 @@ async def check_connection(db: Database, keys: KeyRing, actor: Actor, connection
     if isinstance(told, HostError):
         return Check(access.host_url, "", told.reason, told.remedy, ())
     return Check(access.host_url, told.login, "", "", tuple(seen))
+
+
+async def _only_installation(access: Access) -> str:
+    """Where an app is installed, when that is one place; raises HostError."""
+    found = [one for one in await installations(App(access.host_url, access.app_id, access.secret)) if not one.is_suspended]
+    if len(found) == 1:
+        return found[0].id
+    if found:
+        places = ", ".join(f"{one.account} ({one.id})" for one in found[:MOST_REPOSITORIES])
+        raise NotPermitted(
+            f"The app is installed in several places: {places}.", "Remove this connection, and add it with the number of one."
+        )
+    raise NotPermitted("The app is not installed anywhere yet.", "Install it on its page at GitHub, then test again.")
 
 
 async def _look(host: CodeHost, path: str) -> Seen:

@@ -81,6 +81,20 @@ def add(session: ScopedSession, keys: KeyRing, actor: Actor, draft: ConnectionDr
     return row.id
 
 
+def has_connection(session: ScopedSession, host_url: str) -> bool:
+    """Whether the organization itself is connected to a host."""
+    return _of(session, host_url, None) is not None
+
+
+def choose_installation(session: ScopedSession, actor: Actor, connection_id: UUID, installation_id: str) -> None:
+    """Where an app that was made here has been installed."""
+    actor.require(Role.ADMIN)
+    row = _get(session, connection_id)
+    row.installation_id = installation_id
+    session.add(row)
+    _announce_change(session)
+
+
 def replace_secret(session: ScopedSession, keys: KeyRing, actor: Actor, connection_id: UUID, secret: str) -> None:
     """The old secret is gone at once; what was found out about it too."""
     actor.require(Role.ADMIN)

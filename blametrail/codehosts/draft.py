@@ -56,9 +56,10 @@ class ConnectionDraft:
             wrong["credential"] = "must be token, or app on GitHub"
         host_url = _host(host_url, kind, wrong)
         secret = check_secret(secret, credential, wrong)
-        for name, value in (("app_id", app_id), ("installation_id", installation_id)):
-            if credential == Credential.APP and not value.strip().isdecimal():
-                wrong[name] = "must be the number that GitHub shows"
+        if credential == Credential.APP and not app_id.strip().isdecimal():
+            wrong["app_id"] = "must be the number that GitHub shows"
+        if credential == Credential.APP and installation_id.strip() and not installation_id.strip().isdecimal():
+            wrong["installation_id"] = "must be the number that GitHub shows, or empty while the app is installed in one place"
         if wrong:
             raise Invalid(wrong)
         return cls(
@@ -71,6 +72,15 @@ class ConnectionDraft:
             installation_id.strip() if credential == Credential.APP else "",
             service_id,
         )
+
+
+def host_url_of(url: str, kind: Kind) -> str:
+    """The address of a host as connections and repository links name it; an empty one means the public host. Raises Invalid."""
+    wrong: dict[str, str] = {}
+    found = _host(url, kind, wrong)
+    if wrong:
+        raise Invalid(wrong)
+    return found
 
 
 def _host(url: str, kind: str, wrong: dict[str, str]) -> str:

@@ -24,10 +24,12 @@ FORMS: dict[str, tuple[str, dict[str, str], int]] = {
     "/form/rotate": ("bob", {}, 403),
     "/form/connection": ("bob", {"kind": "github", "level": "read", "credential": "token", "secret": "x"}, 403),
     "/form/connection-secret": ("bob", {"secret": "x"}, 403),
+    "/form/github-app": ("bob", {"host_url": "", "level": "read"}, 403),
     "/form/api-token": ("bob", {"name": "x"}, 403),
     "/form/invite": ("vera", {"email": "x@example.com", "role": "viewer"}, 403),
 }
 READ = {f"/api/v1/{path}" for path in ("deploys", "deploys/{deploy_id}", "services", "live", "changes")}
+LED = {f"/form/github-app/{path}" for path in ("leave", "made", "installed")}
 OPEN = {"/livez", "/readyz", "/api/ingest/deploy", "/api/ingest/deploy/test", "/api/{rest:path}", "/form/{rest:path}"}
 
 
@@ -39,7 +41,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ca
 
 
 def test_it_has_a_case_for_every_route() -> None:
-    assert {route.path for route in api.routes if isinstance(route, Route)} == set(FORMS) | READ | OPEN
+    assert {route.path for route in api.routes if isinstance(route, Route)} == set(FORMS) | READ | LED | OPEN
 
 
 @pytest.mark.parametrize("path", sorted(FORMS))
@@ -60,6 +62,14 @@ def test_it_reads_nothing_without_an_api_token(stage: tuple[Server, Cast], path:
     headers = {"Cookie": c.cookies["alice"], "X-Deploy-Token": c.token}
     answer = httpx.get(server.url + path.replace("{deploy_id}", c.deploy_id), headers=headers)
     assert answer.status_code == 401 and answer.json()["error"]["code"] == "not_signed_in"
+
+
+@pytest.mark.parametrize("path", sorted(LED))
+def test_it_leads_nobody_to_github_who_may_not(stage: tuple[Server, Cast], path: str) -> None:
+    server, c = stage
+    for who, status in {"nobody": 401, "vera": 403, "bob": 403}.items():
+        answer = httpx.get(f"{server.url}{path}?state=x.y&code=1", headers={"Cookie": c.cookies[who]})
+        assert answer.status_code == status and "default-src 'none'" in answer.headers["content-security-policy"]
 
 
 def test_it_rotates_no_token_of_another_organization(stage: tuple[Server, Cast]) -> None:

@@ -26,7 +26,28 @@ from tests.cast import opened
 from tests.running import running
 
 CHANGES, BATCH, QUESTIONS = 10_000, 500, 300
-SYLLABLES = "ba co de fi gu ha je ki lo mu na pe qui ro sa te vu wa xi yo".split()
+SYLLABLES = (
+    "ba",
+    "co",
+    "de",
+    "fi",
+    "gu",
+    "ha",
+    "je",
+    "ki",
+    "lo",
+    "mu",
+    "na",
+    "pe",
+    "qui",
+    "ro",
+    "sa",
+    "te",
+    "vu",
+    "wa",
+    "xi",
+    "yo",
+)
 VOCABULARY = ["".join(syllables) for syllables in product(SYLLABLES, repeat=3)]
 PARTS = ("payments", "checkout", "orders", "mail", "users", "billing", "search", "reports")
 
@@ -124,6 +145,6 @@ def questions() -> list[ChangeQuery]:
         lambda: ChangeQuery(path="*yoyoyo*"),
         lambda: ChangeQuery(author=f"person-{dice.randrange(40)}", label="bug"),
         lambda: ChangeQuery(VOCABULARY[-1_237], path="src/mail", start=now() - timedelta(days=20)),
-        lambda: ChangeQuery(),
+        ChangeQuery,
     )
     return [kinds[number % len(kinds)]() for number in range(QUESTIONS)]

@@ -14,7 +14,7 @@ from blametrail.kit.clock import now
 from blametrail.kit.db import ScopedSession, database
 from blametrail.kit.errors import TakesTooLong
 from blametrail.ui import live
-from blametrail.ui.address import Address
+from blametrail.ui.address import Address, read_address
 from blametrail.ui.guard import action
 from blametrail.ui.moments import Moments
 from blametrail.ui.parts.browser import ScrollMark, When
@@ -50,8 +50,9 @@ class DeploysState(rx.State):
 
     @rx.var
     def timeline_href(self) -> str:
-        """The same filters as a timeline; of the address itself, so that it is right before anything is found."""
-        return f"/{address_of(self).query()}"
+        """The same filters as a timeline: by the address itself (named here, or the framework does not notice that it
+        changed), so that it is right before anything is found."""
+        return f"/{read_address(self.router.url.query_parameters).query()}"
 
     @rx.event
     @action(Role.VIEWER)
@@ -165,10 +166,13 @@ def page() -> rx.Component:
             rx.el.div(class_name="skeleton table-skeleton", aria_label="Loading"),
             unless_trouble(rx.cond(count(DeploysState.rows) > 0, _list(), _nothing())),
         ),
-        actions=rx.el.div(
-            rx.el.a("What changed between…", href=DeploysState.between_href),
-            rx.el.a("As a timeline", href=DeploysState.timeline_href, class_name="button"),
-            class_name="row",
+        actions=rx.cond(
+            DeploysState.ready,
+            rx.el.div(
+                rx.el.a("What changed between…", href=DeploysState.between_href),
+                rx.el.a("As a timeline", href=DeploysState.timeline_href, class_name="button"),
+                class_name="row",
+            ),
         ),
     )
 

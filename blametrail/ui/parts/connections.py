@@ -229,8 +229,9 @@ def add_connection(service_id: Any = "") -> rx.Component:
         may_administer(),
         rx.fragment(
             _form("GitHub, with a token", "github", "token", GITHUB_RIGHTS, "https://github.com", _secret("Token"), extra),
+            *([_made_by_github()] if isinstance(service_id, str) else []),
             _form(
-                "GitHub, as a GitHub App",
+                "GitHub, as a GitHub App that is there",
                 "github",
                 "app",
                 APP_RIGHTS,
@@ -238,7 +239,12 @@ def add_connection(service_id: Any = "") -> rx.Component:
                 rx.fragment(
                     rx.el.div(
                         field("App id", "app_id", input_mode="numeric"),
-                        field("Installation id", "installation_id", input_mode="numeric"),
+                        field(
+                            "Installation id",
+                            "installation_id",
+                            input_mode="numeric",
+                            hint="Empty while it is installed in one place.",
+                        ),
                         class_name="columns",
                     ),
                     _key("Private key"),
@@ -247,6 +253,46 @@ def add_connection(service_id: Any = "") -> rx.Component:
             ),
             _form("GitLab, with a token", "gitlab", "token", GITLAB_RIGHTS, "https://gitlab.com", _secret("Token"), extra),
         ),
+    )
+
+
+def _made_by_github() -> rx.Component:
+    """An app with the right permissions, made at GitHub in three clicks."""
+    return rx.el.details(
+        rx.el.summary("GitHub, as a new GitHub App"),
+        ApiForm.create(
+            rx.el.p(
+                "The best way for an organization: the app belongs to no person, sees only the repositories that you choose, and "
+                "its tokens live for an hour. GitHub makes it with the right permissions; you confirm.",
+                class_name="muted",
+            ),
+            rx.el.div(
+                field(
+                    "Address of the host",
+                    "host_url",
+                    type="url",
+                    placeholder="https://github.com",
+                    hint="Empty for the public one.",
+                ),
+                field("Organization there", "account", placeholder="acme", hint="Empty for your own account."),
+                class_name="columns",
+            ),
+            _level_field(),
+            rx.el.div(rx.el.button("Continue", type="submit", class_name="button primary"), class_name="row end"),
+            action="/form/github-app",
+            hard=True,
+            label="GitHub, as a new GitHub App",
+            class_name="form",
+        ),
+        class_name="disclosure",
+    )
+
+
+def _level_field() -> rx.Component:
+    return rx.el.label(
+        rx.el.span("Used for"),
+        rx.el.select(*(rx.el.option(words, value=level) for level, words in LEVELS.items()), name="level"),
+        rx.el.small("Everything works read-only but opening pull requests.", class_name="muted"),
     )
 
 
@@ -259,11 +305,7 @@ def _form(
             rx.el.p(rights, class_name="muted"),
             field("Address of the host", "host_url", type="url", placeholder=host, hint="Empty for the public one."),
             secret,
-            rx.el.label(
-                rx.el.span("Used for"),
-                rx.el.select(*(rx.el.option(words, value=level) for level, words in LEVELS.items()), name="level"),
-                rx.el.small("Everything works read-only but opening pull requests.", class_name="muted"),
-            ),
+            _level_field(),
             rx.el.div(rx.el.button("Save and test", type="submit", class_name="button primary"), class_name="row end"),
             action="/form/connection",
             extra={"kind": kind, "credential": credential, **extra},

@@ -80,7 +80,7 @@ def service_fields(others: Any, service: Any = None) -> rx.Component:
                         class_name="check",
                     ),
                 ),
-                rx.el.small("Their deploys count as candidates too, at a discount.", class_name="muted"),
+                rx.el.small("What this service needs to work.", class_name="muted"),
             ),
         ),
     )
