@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import browser, ingest, search, timeline
+from tests.bench import browser, enrich, ingest, search, timeline
 from tests.bench.report import Report
 from tests.running import Server, running
 
@@ -37,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[Report], None]] = {
     "start": start,
     "ingest": ingest.bench,
     "timeline": timeline.bench,
+    "enrich": enrich.bench,
     "search": search.bench,
     "browser": browser.bench,
 }
