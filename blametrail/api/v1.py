@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -13,6 +14,7 @@ from starlette.routing import Route
 from blametrail.api.parameters import Parameters, cursor_of
 from blametrail.api.reading import Read, reads
 from blametrail.catalog.services import ServiceView
+from blametrail.deploys.enrichment import EnrichmentView
 from blametrail.deploys.find import CommitView, DeployDetail, find_deploy
 from blametrail.deploys.lineage import Kind
 from blametrail.deploys.live_at import Live, Target, live_at, targets
@@ -199,6 +201,37 @@ def _detail(found: DeployDetail) -> Json:
         "previous_id": found.previous.id if found.previous else None,
         "next_id": found.next.id if found.next else None,
         "commits": [_commit(commit) for commit in found.commits],
+        "enrichment": _enrichment(found.enrichment),
+    }
+
+
+def _enrichment(known: EnrichmentView) -> Json:
+    """What the code host says that the deploy carries, and what is missing."""
+    return {
+        "state": known.state,
+        "missing": list(known.reasons),
+        "remedies": list(known.remedies),
+        "relation": known.relation or None,
+        "pull_requests": [
+            {"number": p.number, "title": p.title, "author": p.author or None, "url": p.url, "taken_out": p.is_taken_out}
+            for p in known.pull_requests
+        ],
+        "commits": [
+            {
+                "sha": c.sha,
+                "title": title_of(c.message) or None,
+                "author": c.author or None,
+                "url": c.url or None,
+                "pull_request": c.pull_request,
+                "taken_out": c.is_taken_out,
+            }
+            for c in known.commits
+        ],
+        "files": [
+            {"path": f.path, "status": f.status, "added": f.added, "removed": f.removed, "category": group.category}
+            for group in known.groups
+            for f in group.files
+        ],
     }
 
 
@@ -260,6 +293,7 @@ def _change(one: Change) -> Json:
         "rollback_count": one.rollback_count,
         "deploys": [_deploy(deploy) for deploy in one.deploys],
         "commits": [_commit(commit) for commit in one.carried.commits],
+        "pull_requests": [asdict(pull_request) for pull_request in one.carried.pull_requests],
         "has_all_commits": one.carried.is_whole,
     }
 

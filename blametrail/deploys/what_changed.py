@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, func, select
-from sqlmodel import col
-from sqlmodel import select as select_rows
 
-from blametrail.catalog.repositories import RepositoryLink, commit_url
-from blametrail.deploys.find import CommitView
+from blametrail.deploys.carried import NOTHING_CARRIED, Carried, carried
 from blametrail.deploys.lineage import Kind
 from blametrail.deploys.live_at import Target, live_ids
 from blametrail.deploys.summaries import DeploySummary, Services, difference_url, link_of, summaries_of
-from blametrail.deploys.tables import Deploy, DeployCommit
-from blametrail.deploys.views import short, title_of
+from blametrail.deploys.tables import Deploy
 from blametrail.kit.db import Prepared, ScopedSession, UtcTime
 
 MOST_DEPLOYS = 20
-MOST_COMMITS = 50
 
 _deploy = Deploy.__table__  # type: ignore[attr-defined]
 _BETWEEN = (
@@ -39,14 +34,6 @@ _ROLLBACKS = Prepared(select(func.count()).select_from(_deploy).where(_deploy.c.
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
-    """What deploys brought, as far as it is known; `is_whole` says whether this is all of that."""
-
-    commits: tuple[CommitView, ...] = ()
-    is_whole: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Change:
     """A target at both moments, and what happened in between. `deploys` are the newest, `deploy_count` counts all."""
 
@@ -57,7 +44,7 @@ class Change:
     deploy_count: int = 0
     rollback_count: int = 0
     compare_url: str = ""
-    carried: Carried = Carried()
+    carried: Carried = NOTHING_CARRIED
 
     @property
     def base_sha(self) -> str:
@@ -86,34 +73,9 @@ def what_changed(
         link = link_of(services.get(target.service_id))
         compare = difference_url(link, *(one.deploy.commit_sha if one else "" for one in (first, last)))
         counts = _counts(session, target, start, end, found)
-        return Change(target, first, last, found, *counts, compare, carried(session, found, link))
+        return Change(target, first, last, found, *counts, compare, carried(session, between[target], link))
 
     return [change(target) for target in wanted]
-
-
-def carried(session: ScopedSession, deploys: Sequence[DeploySummary], link: RepositoryLink | None) -> Carried:
-    """What the deploys of one target brought, the newest deploy's first: the one place where commits, and all else
-    that becomes known of a deploy, join the answer. Until more is known, the commits that CI named."""
-    named = [one for one in deploys if one.deploy.commit_count]
-    if not named:
-        return Carried()
-    asked = list(_enough(named))
-    rows = session.exec(select_rows(DeployCommit).where(col(DeployCommit.deploy_id).in_(asked)))
-    once: dict[str, DeployCommit] = {}  # several deploys may name the same
-    for row in sorted(rows, key=lambda row: (asked.index(row.deploy_id), row.position)):
-        once.setdefault(row.sha, row)
-    is_whole = len(asked) == len(named) and len(once) <= MOST_COMMITS
-    return Carried(tuple(_commit(row, link) for row in list(once.values())[:MOST_COMMITS]), is_whole)
-
-
-def _enough(deploys: Sequence[DeploySummary]) -> Iterable[UUID]:
-    """As many of the deploys, from the first on, as name the commits that are shown."""
-    left = MOST_COMMITS
-    for one in deploys:
-        if left < 0:
-            return
-        left -= one.deploy.commit_count
-        yield UUID(one.deploy.id)
 
 
 def _ids(session: ScopedSession, target: Target, start: datetime, end: datetime) -> list[UUID]:
@@ -132,8 +94,3 @@ def _counts(
 
 def _parameters(target: Target, start: datetime, end: datetime) -> dict[str, Any]:
     return {"service_id": target.service_id, "environment": target.environment, "start": start, "end": end}
-
-
-def _commit(row: DeployCommit, link: RepositoryLink | None) -> CommitView:
-    url = commit_url(link, row.sha) if link else ""
-    return CommitView(row.sha, short(row.sha), title_of(row.message), row.author[:200], row.authored_at, url)

@@ -15,6 +15,7 @@ from blametrail.catalog.deploy_tokens import TokenHolder
 from blametrail.catalog.services import ServiceDraft
 from blametrail.codehosts import connections
 from blametrail.codehosts.check import check_connection
+from blametrail.deploys.carried import carried
 from blametrail.deploys.enrichment import State, ask_again, patch_of
 from blametrail.deploys.tables import Deploy
 from blametrail.kit.clock import now
@@ -327,6 +328,20 @@ async def test_a_late_report_changes_what_the_next_deploy_carries(stage: Stage) 
     stage.deploy(middle)
     await stage.work()
     assert [c.message for c in stage.view(newest).commits] == ["Change 2"]
+
+
+async def test_what_changed_between_tells_what_deploys_carried(stage: Stage) -> None:
+    base = stage.shop.commit("Start")
+    number = stage.shop.merge("Ask for more at once", File("app/db.py"))
+    ids = [stage.deploy(base), stage.deploy(stage.shop.branches["main"])]
+    await stage.work()
+    brought = stage.db.read_now(stage.owner.organization_id, carried, ids[1:], None)
+    assert [c.message for c in brought.commits] == [f"Ask for more at once (#{number})"] and brought.is_whole
+    assert [(p.number, p.title) for p in brought.pull_requests] == [(number, "Ask for more at once")]
+    stage.deploy(base)  # a rollback brings nothing
+    await stage.work()
+    back = [id_ for id_ in all_deploys(stage) if id_ not in ids]
+    assert stage.db.read_now(stage.owner.organization_id, carried, back, None).commits == ()
 
 
 async def test_asking_again_twice_leaves_one_of_everything(stage: Stage) -> None:

@@ -17,12 +17,13 @@ from sqlmodel import select
 from blametrail.accounts import organizations
 from blametrail.catalog import deploy_tokens
 from blametrail.catalog import services as catalog
+from blametrail.deploys.carried import MOST_COMMITS
 from blametrail.deploys.live_at import Live, Target, live_at, targets
 from blametrail.deploys.record import record_deploy
 from blametrail.deploys.report import DeployReport, ReportedCommit
 from blametrail.deploys.summaries import newest_deploys, services_by_id
 from blametrail.deploys.tables import Deploy
-from blametrail.deploys.what_changed import MOST_COMMITS, MOST_DEPLOYS, Change, what_changed
+from blametrail.deploys.what_changed import MOST_DEPLOYS, Change, what_changed
 from blametrail.kit.db import EVERY_ORGANIZATION, Database, ScopedSession
 from blametrail.kit.keys import Key, KeyRing
 

@@ -18,6 +18,13 @@ from blametrail.ui.parts.vars import count
 MOST_DEPLOYS = 8
 
 
+class PullRequestLine(TypedDict):
+    number: str
+    title: str
+    author: str
+    url: str
+
+
 class CommitLine(TypedDict):
     short: str
     title: str
@@ -38,6 +45,7 @@ class ChangeRow(TypedDict):
     deploy_count: int
     rollback_count: int
     list_href: str
+    pull_requests: list[PullRequestLine]
     commits: list[CommitLine]
     more_commits: bool
 
@@ -72,6 +80,9 @@ def change_row(one: Change, start: datetime, end: datetime) -> ChangeRow:
         deploy_count=one.deploy_count,
         rollback_count=one.rollback_count,
         list_href=f"/deploys{these.query()}" if one.deploy_count > MOST_DEPLOYS else "",
+        pull_requests=[
+            PullRequestLine(number=f"#{p.number}", title=p.title, author=p.author, url=p.url) for p in one.carried.pull_requests
+        ],
         commits=[
             CommitLine(short=c.short_sha, title=c.message or c.short_sha, author=c.author, url=c.url)
             for c in one.carried.commits
@@ -125,6 +136,9 @@ def change_item(c: rx.Var[ChangeRow]) -> rx.Component:
         rx.el.ul(rx.foreach(c["deploys"], _deploy_item), class_name="between"),
         rx.cond(c["list_href"] != "", rx.el.a("All ", c["deploy_count"], " deploys", href=c["list_href"])),
         rx.cond(
+            count(c["pull_requests"]) > 0, rx.el.ol(rx.foreach(c["pull_requests"], _pull_request_item), class_name="pulls")
+        ),
+        rx.cond(
             count(c["commits"]) > 0,
             rx.el.details(
                 rx.el.summary(count(c["commits"]), rx.cond(c["more_commits"], " and more", ""), " commits"),
@@ -133,6 +147,14 @@ def change_item(c: rx.Var[ChangeRow]) -> rx.Component:
             ),
         ),
         key=c["key"],
+    )
+
+
+def _pull_request_item(p: rx.Var[PullRequestLine]) -> rx.Component:
+    return rx.el.li(
+        rx.el.a(rx.el.code(p["number"]), href=p["url"], rel="noreferrer"),
+        rx.el.div(rx.el.a(p["title"], href=p["url"], rel="noreferrer"), rx.el.small(" · ", p["author"], class_name="muted")),
+        key=p["number"],
     )
 
 
