@@ -63,9 +63,9 @@ class Stage:
         )
         return recorded.deploy_id
 
-    def connect(self, token: str = TOKEN, host_url: str = "", service_id: UUID | None = None) -> UUID:
+    def connect(self, token: str = TOKEN, host_url: str = "", service_id: UUID | None = None, kind: str = "github") -> UUID:
         draft = ConnectionDraft.checked(
-            kind="github",
+            kind=kind,
             host_url=host_url or self.github.url,
             level="read",
             credential="token",
@@ -73,6 +73,11 @@ class Stage:
             service_id=service_id,
         )
         return self.db.write_now(self.owner.organization_id, connections.add, KEYS, self.owner, draft)
+
+    def link(self, *lines: str) -> None:
+        """Link the service to these repositories and no others."""
+        draft = ServiceDraft.checked(name="shop", environment="production", type="web", repositories="\n".join(lines))
+        self.db.write_now(self.owner.organization_id, services.update, self.owner, self.service_id, draft)
 
     async def work(self, until: Callable[[], bool] | None = None) -> None:
         """Do the jobs that are due, until there are none, or until something is so."""

@@ -12,7 +12,6 @@ from sqlmodel import select
 
 from blametrail.catalog import services
 from blametrail.catalog.deploy_tokens import TokenHolder
-from blametrail.catalog.services import ServiceDraft
 from blametrail.codehosts import connections
 from blametrail.codehosts.check import check_connection
 from blametrail.deploys.carried import carried
@@ -23,6 +22,7 @@ from blametrail.kit.errors import NotFound
 from blametrail.kit.job_tables import JobRow
 from tests.enriching import KEYS, TOKEN, Stage, other_organization
 from tests.peers.github import File, Reply
+from tests.peers.gitlab import Change, FakeGitLab
 
 
 async def test_it_tells_commits_pull_requests_and_files(stage: Stage) -> None:
@@ -166,8 +166,7 @@ async def test_without_a_token_it_says_what_to_set_and_heals_when_it_is_set(bare
 
 
 async def test_without_a_repository_nothing_is_announced(bare: Stage) -> None:
-    draft = ServiceDraft.checked(name="shop", environment="production", type="web")
-    bare.db.write_now(bare.owner.organization_id, services.update, bare.owner, bare.service_id, draft)
+    bare.link()
     bare.holder = TokenHolder(**{**{n: getattr(bare.holder, n) for n in TokenHolder.__slots__}, "has_repository": False})
     view = await bare.enriched("abc1234")
     assert view.state == State.NOT_CONFIGURED and "no repository" in view.reasons[0]
@@ -273,12 +272,37 @@ async def test_a_host_that_is_down_is_tried_again_and_heals(stage: Stage) -> Non
 
 async def test_a_host_without_tls_is_said(bare: Stage) -> None:
     tls = bare.github.url.replace("http://", "https://")
-    draft = ServiceDraft.checked(name="shop", environment="production", type="web", repositories=f"{tls}/acme/shop")
-    bare.db.write_now(bare.owner.organization_id, services.update, bare.owner, bare.service_id, draft)
+    bare.link(f"{tls}/acme/shop")
     bare.connect(host_url=tls)
     bare.deploy("abc1234")
     view = await bare.enriched("abc1235")
     assert view.state == State.FAILED and "encrypted" in view.reasons[0]
+
+
+async def test_gitlab_tells_the_same(bare: Stage) -> None:
+    with FakeGitLab() as gitlab:
+        gitlab.add_token("glpat-good", "read_api")
+        project = gitlab.add_project("acme/platform/shop")
+        base = project.commit("Start", [Change("README.md", is_new=True)])
+        project.commit("Work", [Change("app/db.py")], branch="pool")
+        squashed = project.merge_request("Ask for more at once", source="pool", how="squash-and-merge")
+        project.commit("Work", [Change("db/migrate/7.sql", is_new=True)], branch="column")
+        merged = project.merge_request("Add a column", source="column", how="merge")
+        bare.link(f"{gitlab.url}/acme/platform/shop")
+        bare.connect("glpat-good", gitlab.url, kind="gitlab")
+        bare.deploy(base)
+        await bare.work()
+        before = len(gitlab.requests)
+        view = await bare.enriched(project.branches["main"])
+        assert (view.state, view.reasons, view.relation) == (State.COMPLETE, (), "ahead")
+        assert {(p.number, p.title) for p in view.pull_requests} == {
+            (squashed.iid, "Ask for more at once"),
+            (merged.iid, "Add a column"),
+        }
+        assert [g.category for g in view.groups] == ["database", "application logic"]
+        assert len(gitlab.requests) - before <= 4 + 2
+        back = await bare.enriched(base)
+        assert (back.state, back.relation) == (State.COMPLETE, "behind") and all(c.is_taken_out for c in back.commits)
 
 
 async def test_a_number_that_is_no_pull_request_s_names_none(stage: Stage) -> None:
@@ -298,8 +322,7 @@ async def test_a_renamed_repository_answers_under_its_old_name(stage: Stage) -> 
 async def test_the_second_repository_is_asked_when_the_first_does_not_know_the_commit(stage: Stage) -> None:
     other = stage.github.add_repository("acme/other")
     lines = f"{stage.github.url}/acme/other\n{stage.github.url}/acme/shop"
-    draft = ServiceDraft.checked(name="shop", environment="production", type="web", repositories=lines)
-    stage.db.write_now(stage.owner.organization_id, services.update, stage.owner, stage.service_id, draft)
+    stage.link(*lines.split("\n"))
     other.commit("Elsewhere")
     stage.deploy(stage.shop.commit("Start"))
     view = await stage.enriched(stage.shop.commit("Next", File("app/a.py")))
@@ -308,8 +331,7 @@ async def test_the_second_repository_is_asked_when_the_first_does_not_know_the_c
 
 async def test_files_outside_the_service_s_folder_come_later(stage: Stage) -> None:
     line = f"{stage.github.url}/acme/shop services/web"
-    draft = ServiceDraft.checked(name="shop", environment="production", type="web", repositories=line)
-    stage.db.write_now(stage.owner.organization_id, services.update, stage.owner, stage.service_id, draft)
+    stage.link(*line.split("\n"))
     stage.deploy(stage.shop.commit("Start"))
     files = [File("services/mail/send.py", additions=90), File("services/web/view.py")]
     view = await stage.enriched(stage.shop.commit("Both", *files))
@@ -366,8 +388,7 @@ async def test_a_test_of_the_connection_says_what_it_sees(stage: Stage) -> None:
     stage.github.add_repository("acme/hidden", private=True)
     stage.github.add_token("ghp_narrow", scopes=None, sees=["acme/shop"], expires="2026-12-01 10:00:00 UTC")
     lines = f"{stage.github.url}/acme/shop\n{stage.github.url}/acme/hidden"
-    draft = ServiceDraft.checked(name="shop", environment="production", type="web", repositories=lines)
-    stage.db.write_now(stage.owner.organization_id, services.update, stage.owner, stage.service_id, draft)
+    stage.link(*lines.split("\n"))
     connection_id = stage.connect("ghp_narrow", service_id=stage.service_id)
     told = await check_connection(stage.db, KEYS, stage.owner, connection_id)
     assert told.login == "ada" and not told.reason
