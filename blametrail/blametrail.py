@@ -19,6 +19,7 @@ from blametrail.ui.guard import OneSessionOnly, on_stray_error
 from blametrail.ui.pages import (
     account,
     api_tokens,
+    changes,
     code_hosts,
     deploy,
     deploys,
@@ -31,6 +32,7 @@ from blametrail.ui.pages import (
     service,
     services,
     timeline,
+    webhooks,
     what_changed,
 )
 from blametrail.ui.socket import check_sockets, on_page_error
@@ -75,6 +77,8 @@ for page, route, title, load in (
     (organization.page, "/settings/organization", "Organization", organization.OrganizationState.load),
     (code_hosts.page, "/settings/code-hosts", "Code hosts", code_hosts.CodeHostsState.load),
     (api_tokens.page, "/settings/api-tokens", "API tokens", api_tokens.ApiTokensState.load),
+    (webhooks.page, "/settings/webhooks", "Webhooks", webhooks.WebhooksState.load),
+    (changes.page, "/changes", "Changes", changes.ChangesState.load),
     (what_changed.page, "/changes/between", "What changed", what_changed.WhatChangedState.load),
     (jobs.page, "/settings/jobs", "Jobs", jobs.JobsState.load),
     (account.page, "/account", "Your account", account.AccountState.load),

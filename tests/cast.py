@@ -10,11 +10,14 @@ from uuid import UUID
 import httpx
 from sqlmodel import col, select
 
+import blametrail.changes.index  # noqa: F401  (changes are found)
 from blametrail.accounts import organizations
 from blametrail.accounts.passwords import hash_password
 from blametrail.accounts.sessions import COOKIE
 from blametrail.accounts.tables import Membership, Person
-from blametrail.codehosts.tables import Connection
+from blametrail.changes.tables import WebhookDelivery, WebhookSecret
+from blametrail.codehosts.tables import Connection, PullRequest
+from blametrail.kit.clock import now
 from blametrail.kit.db import EVERY_ORGANIZATION, Database, ScopedSession
 from tests.running import PASSWORD, Server
 
@@ -31,6 +34,9 @@ class Cast:
     token: str
     deploy_id: str
     connection_id: str
+    change_id: str
+    webhook_secret_id: str
+    webhook_id: str
     organization_id: str
     other_organization_id: str
 
@@ -51,6 +57,7 @@ def cast(server: Server) -> Cast:
         service["deploy_token"],
         deploy.json()["deploy_id"],
         connection,
+        *_tell(server, acme),
         str(acme),
         str(other),
     )
@@ -63,6 +70,27 @@ def _connect(server: Server, cookie: str) -> str:
     answer.raise_for_status()
     with opened(server) as db:
         return str(db.read_now(EVERY_ORGANIZATION, lambda s: s.exec(select(Connection.id)).one()))
+
+
+def _tell(server: Server, acme: UUID) -> tuple[str, str, str]:
+    """Give Acme a change, a secret of webhooks, and a webhook that nobody could read; answers their ids."""
+    at = now()
+    change = PullRequest(
+        host_url="https://github.com",
+        repository="acme/shop",
+        number=1,
+        title=f"{CANARY} change",
+        state="merged",
+        url="",
+        created_at=at,
+        updated_at=at,
+        merged_at=at,
+    )
+    secret = WebhookSecret(kind="gitlab", secret_sealed="", created_by="alice")
+    webhook = WebhookDelivery(kind="gitlab", delivery_id="1", event=CANARY, outcome="unreadable", reason=CANARY, body=CANARY)
+    with opened(server) as db:
+        db.write_now(acme, lambda s: s.add_all([change, secret, webhook]))
+    return str(change.id), str(secret.id), str(webhook.id)
 
 
 def cookie_of(server: Server, email: str) -> str:

@@ -19,6 +19,7 @@ from blametrail.ui.parts.vars import count
 PAGES = (
     ("Timeline", "/", "chart-gantt", "t"),
     ("Deploys", "/deploys", "rocket", "d"),
+    ("Changes", "/changes", "git-pull-request", "c"),
     ("Services", "/services", "boxes", "s"),
     ("Settings", "/settings", "settings", ","),
 )

@@ -25,11 +25,13 @@ FORMS: dict[str, tuple[str, dict[str, str], int]] = {
     "/form/connection": ("bob", {"kind": "github", "level": "read", "credential": "token", "secret": "x"}, 403),
     "/form/connection-secret": ("bob", {"secret": "x"}, 403),
     "/form/github-app": ("bob", {"host_url": "", "level": "read"}, 403),
+    "/form/webhook-secret": ("bob", {"kind": "github"}, 403),
     "/form/api-token": ("bob", {"name": "x"}, 403),
     "/form/invite": ("vera", {"email": "x@example.com", "role": "viewer"}, 403),
 }
 READ = {f"/api/v1/{path}" for path in ("deploys", "deploys/{deploy_id}", "services", "live", "changes")}
 LED = {f"/form/github-app/{path}" for path in ("leave", "made", "installed")}
+SIGNED = {"/api/github/webhook", "/api/gitlab/webhook"}
 OPEN = {"/livez", "/readyz", "/api/ingest/deploy", "/api/ingest/deploy/test", "/api/{rest:path}", "/form/{rest:path}"}
 
 
@@ -41,7 +43,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ca
 
 
 def test_it_has_a_case_for_every_route() -> None:
-    assert {route.path for route in api.routes if isinstance(route, Route)} == set(FORMS) | READ | LED | OPEN
+    assert {route.path for route in api.routes if isinstance(route, Route)} == set(FORMS) | READ | LED | SIGNED | OPEN
 
 
 @pytest.mark.parametrize("path", sorted(FORMS))

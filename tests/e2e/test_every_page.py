@@ -4,11 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlmodel import select
 
+from blametrail.catalog.repositories import RepositoryLink
+from blametrail.codehosts.connections import note_check
+from blametrail.codehosts.facts import (
+    CommitFact,
+    FileFact,
+    FileStatus,
+    PullRequestFact,
+    PullRequestState,
+    Relation,
+    TokenFact,
+)
+from blametrail.codehosts.host import BadAnswer
+from blametrail.deploys.enriched import Found, store_found
+from blametrail.deploys.gather import Difference, Origins
+from blametrail.kit.clock import now
+from blametrail.kit.db import ScopedSession
+from blametrail.kit.job_tables import JobRow
+from blametrail.kit.jobs import announce_job
 from tests.cast import cookie_of
+from tests.cast import opened as opened_database
 from tests.e2e.conftest import Stage
 from tests.running import ROOT
 
@@ -43,6 +64,8 @@ def hostile(stage: Stage) -> Iterator[dict[str, str]]:
         assert answer.status_code == 200, answer.text
         deploy = answer.json()["deploy_id"]
     stage.server.post(service["deploy_token"], {"commit_sha": 1, "commit_message": HOSTILE[0]})
+    with opened_database(stage.server) as db:
+        db.write_now(UUID(stage.cast.organization_id), plant, UUID(deploy), UUID(stage.cast.connection_id))
     yield {
         "timeline": "/",
         "by environment": "/?group=environment",
@@ -55,6 +78,8 @@ def hostile(stage: Stage) -> Iterator[dict[str, str]]:
         "people": "/settings",
         "organization": "/settings/organization",
         "api tokens": "/settings/api-tokens",
+        "code hosts": "/settings/code-hosts",
+        "jobs": "/settings/jobs",
         "what changed": "/changes/between",
         "nothing changed": "/changes/between?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z",
         "what was live": "/changes/between?at=now",
@@ -63,9 +88,55 @@ def hostile(stage: Stage) -> Iterator[dict[str, str]]:
     }
 
 
+def plant(session: ScopedSession, deploy_id: UUID, connection_id: UUID) -> None:
+    """Hostile text from a code host, in each place that it may fill, and a job that failed with it."""
+    moment = now()
+    commits = tuple(
+        CommitFact(f"{n:040x}", f"{text}\n\n{text}", text, text, moment, moment, (), "https://example.com/c")
+        for n, text in enumerate(HOSTILE)
+    )
+    files = tuple(
+        FileFact(f"{n}/{text}", FileStatus.RENAMED, 1, 1, text, f"@@ -1 +1 @@\n-{text}\n+{text}")
+        for n, text in enumerate(HOSTILE)
+    )
+    pulls = {
+        n: PullRequestFact(
+            n,
+            text,
+            text,
+            text,
+            (text[:200],),
+            PullRequestState.MERGED,
+            "https://example.com/p",
+            text,
+            text,
+            "",
+            "",
+            moment,
+            moment,
+            moment,
+        )
+        for n, text in enumerate(HOSTILE)
+    }
+    found = Found(
+        "partial",
+        HOSTILE[0],
+        HOSTILE[1],
+        link=RepositoryLink("https://example.com", "acme/shop"),
+        difference=Difference(Relation.AHEAD, commits, commits[:2], len(commits), files, False),
+        origins=Origins({commit.sha: n for n, commit in enumerate(commits)}, pulls),
+    )
+    store_found(session, deploy_id, found, "0" * 40, None)
+    note_check(session, connection_id, TokenFact(HOSTILE[0], tuple(HOSTILE), True, True, moment))
+    note_check(session, connection_id, BadAnswer(HOSTILE[1], HOSTILE[2]))
+    announce_job(session, "hostile", HOSTILE[0])
+    session.exec(select(JobRow).where(JobRow.kind == "hostile")).one().park(HOSTILE[1])
+
+
 PAGES = (
     "timeline", "by environment", "empty", "deploys", "deploy", "services", "service", "new service", "people", "organization",
-    "account", "missing deploy", "api tokens", "what changed", "nothing changed", "what was live",
+    "account", "missing deploy", "api tokens", "what changed", "nothing changed", "what was live", "code hosts",
+    "jobs",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ import blametrail.blametrail  # noqa: F401  (registers every handler)
 from blametrail.accounts.roles import Role
 from blametrail.accounts.tables import Invitation, LoginSession, Membership, Organization
 from blametrail.catalog.tables import Service
+from blametrail.changes.tables import WebhookDelivery, WebhookSecret
 from blametrail.deploys.tables import Deploy
 from blametrail.kit.db import EVERY_ORGANIZATION, ScopedSession
 from tests.cast import CANARY, Cast, cast, opened
@@ -45,6 +46,17 @@ CASES: dict[str, Payload] = {
     "connections_state.check": lambda c: {"connection_id": c.connection_id},
     "connections_state.change_level": lambda c: {"connection_id": c.connection_id, "level": "write"},
     "connections_state.remove": lambda c: {"connection_id": c.connection_id, "confirmation": ""},
+    "changes_state.load": lambda c: {},
+    "changes_state.search": lambda c: {"form": {"q": "canary"}},
+    "changes_state.choose": lambda c: {"kind": "service", "value": "elsewhere"},
+    "changes_state.clear": lambda c: {},
+    "changes_state.toggle": lambda c: {"change_id": c.change_id},
+    "changes_state.more": lambda c: {},
+    "changes_state.note_reading": lambda c: {"reading": True},
+    "changes_state.show_fresh": lambda c: {},
+    "webhooks_state.load": lambda c: {},
+    "webhooks_state.drop": lambda c: {"secret_id": c.webhook_secret_id, "confirmation": ""},
+    "webhooks_state.replay": lambda c: {"delivery_id": c.webhook_id},
     "deploy_filters.toggle": lambda c: {"kind": "services", "value": "elsewhere"},
     "deploy_filters.search": lambda c: {"form": {"q": "canary"}},
     "deploy_filters.clear": lambda c: {},
@@ -244,7 +256,7 @@ def facts(server: Server, organization: str = "") -> list[Any]:
     def read(session: ScopedSession) -> list[Any]:
         wanted = {o.id for o in session.exec(select(Organization)) if o.name == organization or not organization}
         rows: list[Any] = [(o.name, o.retention_days) for o in session.exec(select(Organization)) if o.id in wanted]
-        for table in (Membership, Service, Deploy, Invitation):
+        for table in (Membership, Service, Deploy, Invitation, WebhookSecret, WebhookDelivery):
             found: list[Any] = list(session.exec(select(table)))
             rows += sorted(
                 (str(r.id), getattr(r, "role", ""), getattr(r, "name", "")) for r in found if r.organization_id in wanted

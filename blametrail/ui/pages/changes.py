@@ -253,7 +253,7 @@ def _filters() -> rx.Component:
     return rx.el.div(
         rx.el.form(
             _text("q", "Search words, numbers, paths", "search"),
-            _text("path", "Path: src/payments or *.sql"),
+            _text("path", "Path or *.sql"),
             _text("author", "By", offers="authors"),
             _text("label", "Label", offers="labels"),
             rx.el.button("Search", type="submit", class_name="button primary"),
@@ -374,12 +374,19 @@ def _nothing() -> rx.Component:
     """What to do next, one thing."""
     s = ChangesState
     waiting = rx.el.p(
-        rx.el.span(class_name="listening", aria_hidden="true"), s.watched, " watched. What is merged appears here.", _freshness()
+        rx.el.span(class_name="listening", aria_hidden="true"),
+        s.watched,
+        " watched. What is merged appears here.",
+        _freshness(),
     )
     return rx.el.section(
         rx.cond(
             s.is_filtered,
-            _say("No change fits", "Drop a filter above, take fewer words, or the begin of one only.", *_link("See all", "/changes")),
+            _say(
+                "No change fits",
+                "Drop a filter above, take fewer words, or the begin of one only.",
+                *_link("See all", "/changes"),
+            ),
             rx.match(
                 s.missing,
                 (
@@ -398,7 +405,10 @@ def _nothing() -> rx.Component:
                         *_link("Connect a code host", "/settings/code-hosts"),
                     ),
                 ),
-                ("webhook", _say("Nothing was merged in the last 30 days", waiting, *_link("Set up a webhook", "/settings/webhooks"))),
+                (
+                    "webhook",
+                    _say("Nothing was merged in the last 30 days", waiting, *_link("Set up a webhook", "/settings/webhooks")),
+                ),
                 _say("Nothing was merged in the last 30 days", waiting),
             ),
         ),

@@ -79,11 +79,11 @@ def delivery_list(deliveries: rx.Var[list[DeliveryRow]], older: rx.Var[str], new
 
 def _row(d: rx.Var[DeliveryRow]) -> rx.Component:
     return rx.el.li(
+        _commit(d),
         rx.el.details(
             rx.el.summary(
                 rx.el.span(d["outcome"], class_name=rx.cond(d["status"] == "200", "status good", "status bad")),
                 " ",
-                rx.cond(d["commit"] != "", rx.fragment(_commit(d), " "), rx.fragment()),
                 rx.cond(d["route"] == "test", rx.fragment(rx.el.span("test", class_name="badge"), " "), rx.fragment()),
                 rx.cond(d["reason"] != "", rx.fragment(rx.el.span(d["reason"], class_name="reason"), " "), rx.fragment()),
                 rx.el.small(When.create(at=d["at"]), class_name="muted"),

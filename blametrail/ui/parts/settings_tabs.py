@@ -8,6 +8,7 @@ SETTINGS = (
     ("People", "/settings"),
     ("Organization", "/settings/organization"),
     ("Code hosts", "/settings/code-hosts"),
+    ("Webhooks", "/settings/webhooks"),
     ("API tokens", "/settings/api-tokens"),
     ("Jobs", "/settings/jobs"),
     ("Your account", "/account"),
