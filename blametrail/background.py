@@ -10,9 +10,9 @@ from blametrail.changes.deliveries import forget_old_webhooks
 from blametrail.changes.learn import COMPLETE_CHANGE
 from blametrail.changes.watch import POLL_REPOSITORY
 from blametrail.codehosts.connections import CONNECTIONS_CHANGED
-from blametrail.deploys import enrich
 from blametrail.deploys.delivery_log import forget_old_deliveries
-from blametrail.deploys.enrichment import ENRICH_DEPLOY
+from blametrail.deploys.enrichment import job as enrich
+from blametrail.deploys.enrichment.states import ENRICH_DEPLOY
 from blametrail.kit.db import EVERY_ORGANIZATION, database
 from blametrail.kit.jobs import Job, Kind, forget_finished_jobs
 from blametrail.kit.keys import key_ring

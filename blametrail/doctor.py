@@ -18,7 +18,7 @@ from blametrail.catalog.services import ServiceView, list_services, view
 from blametrail.changes.tables import WatchedRepository
 from blametrail.codehosts.connections import connection_for
 from blametrail.codehosts.tables import Connection
-from blametrail.deploys.enrichment import State
+from blametrail.deploys.enrichment.states import State
 from blametrail.deploys.tables import Delivery, Deploy, Enrichment
 from blametrail.kit.db import ScopedSession
 from blametrail.kit.errors import NotFound

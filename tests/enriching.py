@@ -20,8 +20,9 @@ from blametrail.catalog.services import REPOSITORIES_CHANGED, ServiceDraft
 from blametrail.codehosts import connections
 from blametrail.codehosts.connections import CONNECTIONS_CHANGED
 from blametrail.codehosts.draft import ConnectionDraft
-from blametrail.deploys import enrich
-from blametrail.deploys.enrichment import ENRICH_DEPLOY, EnrichmentView, enrichment_of
+from blametrail.deploys.enrichment import job as enrich
+from blametrail.deploys.enrichment.states import ENRICH_DEPLOY
+from blametrail.deploys.enrichment.views import EnrichmentView, enrichment_of
 from blametrail.deploys.record import record_deploy
 from blametrail.deploys.report import parse_report
 from blametrail.deploys.tables import Deploy

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from blametrail.api.parameters import Parameters, cursor_of
 from blametrail.api.reading import Read, reads
 from blametrail.catalog.services import ServiceView
-from blametrail.deploys.enrichment import EnrichmentView
+from blametrail.deploys.enrichment.views import EnrichmentView
 from blametrail.deploys.find import CommitView, DeployDetail, find_deploy
 from blametrail.deploys.lineage import Kind
 from blametrail.deploys.live_at import Live, Target, live_at, targets

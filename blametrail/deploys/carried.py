@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from blametrail.catalog.repositories import RepositoryLink, commit_url
 from blametrail.codehosts.tables import PullRequest
-from blametrail.deploys.enrichment import State
+from blametrail.deploys.enrichment.states import State
 from blametrail.deploys.find import CommitView
 from blametrail.deploys.tables import DeployCommit, EnrichedCommit, Enrichment
 from blametrail.deploys.views import short, title_of

@@ -14,7 +14,7 @@ from blametrail.catalog.services import ServiceView, names
 from blametrail.catalog.services import view as service_view
 from blametrail.catalog.tables import Service
 from blametrail.deploys import neighbours
-from blametrail.deploys.enrichment import EnrichmentView, enrichment_of
+from blametrail.deploys.enrichment.views import EnrichmentView, enrichment_of
 from blametrail.deploys.filters import Filters
 from blametrail.deploys.tables import Deploy, DeployCommit
 from blametrail.deploys.timeline import Window

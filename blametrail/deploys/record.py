@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from blametrail.catalog.deploy_tokens import TokenHolder
 from blametrail.deploys import neighbours
-from blametrail.deploys.enrichment import announce_enrichment
+from blametrail.deploys.enrichment.states import announce_enrichment
 from blametrail.deploys.lineage import kind_of
 from blametrail.deploys.neighbours import Place
 from blametrail.deploys.report import DeployReport

@@ -22,8 +22,8 @@ from blametrail.codehosts.facts import (
     TokenFact,
 )
 from blametrail.codehosts.host import BadAnswer
-from blametrail.deploys.enriched import Found, store_found
-from blametrail.deploys.gather import Difference, Origins
+from blametrail.deploys.enrichment.gather import Difference, Origins
+from blametrail.deploys.enrichment.store import Found, store_found
 from blametrail.kit.clock import now
 from blametrail.kit.db import ScopedSession
 from blametrail.kit.job_tables import JobRow
@@ -78,6 +78,8 @@ def hostile(stage: Stage) -> Iterator[dict[str, str]]:
         "people": "/settings",
         "organization": "/settings/organization",
         "api tokens": "/settings/api-tokens",
+        "changes": "/changes",
+        "webhooks": "/settings/webhooks",
         "code hosts": "/settings/code-hosts",
         "jobs": "/settings/jobs",
         "what changed": "/changes/between",
@@ -136,7 +138,7 @@ def plant(session: ScopedSession, deploy_id: UUID, connection_id: UUID) -> None:
 PAGES = (
     "timeline", "by environment", "empty", "deploys", "deploy", "services", "service", "new service", "people", "organization",
     "account", "missing deploy", "api tokens", "what changed", "nothing changed", "what was live", "code hosts",
-    "jobs",
+    "jobs", "changes", "webhooks",
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import reflex as rx
 
 from blametrail.accounts.roles import Actor, Role
-from blametrail.deploys.enrichment import ask_again, patch_of
+from blametrail.deploys.enrichment.views import ask_again, patch_of
 from blametrail.deploys.find import NO_DEPLOY, DeployDetail, find_deploy
 from blametrail.deploys.views import DeployView, short, title_of
 from blametrail.kit.db import database

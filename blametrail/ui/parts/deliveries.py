@@ -59,7 +59,7 @@ def delivery_list(deliveries: rx.Var[list[DeliveryRow]], older: rx.Var[str], new
         rx.el.h2("Delivery log"),
         rx.el.p(
             "Requests of the last 30 days that carried a token of this service, a replaced one too, and what became of them. "
-            "Of those refused unread (413 too large, 429 too many, 503 too slow) at most 10 a minute are listed for each address.",
+            "Of those refused unread (413 too large, 429 too many, 503 too slow, 400 cut off) at most 10 a minute are listed for each address.",
             class_name="muted",
         ),
         rx.cond(

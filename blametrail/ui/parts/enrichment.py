@@ -6,7 +6,8 @@ from typing import Any, TypedDict
 
 import reflex as rx
 
-from blametrail.deploys.enrichment import EnrichedCommitView, EnrichmentView, FileGroup, PullRequestView, State
+from blametrail.deploys.enrichment.states import State
+from blametrail.deploys.enrichment.views import EnrichedCommitView, EnrichmentView, FileGroup, PullRequestView
 from blametrail.deploys.views import title_of
 from blametrail.ui.parts.browser import When
 from blametrail.ui.parts.vars import count

@@ -15,7 +15,8 @@ from blametrail.catalog.deploy_tokens import TokenHolder
 from blametrail.codehosts import connections
 from blametrail.codehosts.check import check_connection
 from blametrail.deploys.carried import carried
-from blametrail.deploys.enrichment import State, ask_again, patch_of
+from blametrail.deploys.enrichment.states import State
+from blametrail.deploys.enrichment.views import ask_again, patch_of
 from blametrail.deploys.tables import Deploy
 from blametrail.kit.clock import now
 from blametrail.kit.errors import NotFound

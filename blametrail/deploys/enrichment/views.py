@@ -1,12 +1,11 @@
-"""How far we know what deploys carry: the states of enrichment, what is shown of them, and how it is asked for."""
+"""What may be shown of what a deploy carries, and of how far that is known."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -17,24 +16,11 @@ from blametrail.accounts.roles import Actor, Role
 from blametrail.catalog.repositories import RepositoryLink, compare_url
 from blametrail.catalog.tables import ServiceRepository
 from blametrail.codehosts.tables import PullRequest
+from blametrail.deploys.enrichment.states import State, announce_enrichment, no_repository
 from blametrail.deploys.tables import Deploy, EnrichedCommit, EnrichedFile, EnrichedPullRequest, Enrichment
 from blametrail.deploys.views import short
-from blametrail.kit.clock import now
 from blametrail.kit.db import ScopedSession
 from blametrail.kit.errors import NotFound
-from blametrail.kit.jobs import announce_job
-
-ENRICH_DEPLOY = "enrich_deploy"
-REACH_BACK = timedelta(days=30)
-MOST_AGAIN = 1_000
-
-
-class State(StrEnum):
-    WAITING = "waiting"
-    COMPLETE = "complete"
-    PARTIAL = "partial"
-    FAILED = "failed"
-    NOT_CONFIGURED = "not configured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,39 +133,6 @@ def ask_again(session: ScopedSession, actor: Actor, deploy_id: UUID) -> None:
         session.add(row)
         session.announce("deploys")
     announce_enrichment(session, deploy_id)
-
-
-def no_repository(service: str) -> tuple[str, str]:
-    """Reason and remedy for a service that is linked to nothing."""
-    return (
-        f"{service} is linked to no repository, so what this deploy carries is not known.",
-        f"Add its repository in the settings of {service}.",
-    )
-
-
-def announce_unfinished(session: ScopedSession) -> int:
-    """Have the unfinished deploys of the last weeks enriched, newest first; answers how many."""
-    has_repository = select(ServiceRepository.id).where(ServiceRepository.service_id == Deploy.service_id).exists()
-    wanted = (
-        select(Deploy.id)
-        .outerjoin(Enrichment, col(Enrichment.deploy_id) == col(Deploy.id))
-        .where(
-            Deploy.deployed_at > now() - REACH_BACK,
-            has_repository,
-            col(Enrichment.state).is_(None) | col(Enrichment.state).in_([State.WAITING, State.FAILED, State.NOT_CONFIGURED]),
-        )
-        .order_by(col(Deploy.deployed_at).desc())
-        .limit(MOST_AGAIN)
-    )
-    deploy_ids = session.exec(wanted).all()
-    for deploy_id in deploy_ids:
-        announce_enrichment(session, deploy_id, priority=10)
-    return len(deploy_ids)
-
-
-def announce_enrichment(session: ScopedSession, deploy_id: UUID, priority: int = 0) -> None:
-    """Have a deploy enriched once this transaction is committed."""
-    announce_job(session, ENRICH_DEPLOY, str(deploy_id), priority=priority)
 
 
 def _not_asked_yet(session: ScopedSession, deploy: Deploy, service: str) -> EnrichmentView:

@@ -19,10 +19,10 @@ from blametrail.codehosts.connections import Access, access_for, note_outcome
 from blametrail.codehosts.host import CodeHost, HostError, NotVisible, RateLimited, UnknownCommit
 from blametrail.codehosts.opening import open_host
 from blametrail.codehosts.tables import PullRequest
-from blametrail.deploys.enriched import Found, store_found
-from blametrail.deploys.enrichment import REACH_BACK, State, announce_unfinished, no_repository
-from blametrail.deploys.gather import Difference, Origins, difference, pull_requests
-from blametrail.deploys.origins import origins
+from blametrail.deploys.enrichment.gather import Difference, Origins, difference, pull_requests
+from blametrail.deploys.enrichment.origins import origins
+from blametrail.deploys.enrichment.states import REACH_BACK, State, announce_unfinished, no_repository
+from blametrail.deploys.enrichment.store import Found, store_found
 from blametrail.deploys.tables import Deploy
 from blametrail.kit.clock import now
 from blametrail.kit.db import Database, ScopedSession

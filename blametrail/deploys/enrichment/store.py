@@ -14,7 +14,7 @@ from blametrail.catalog.repositories import RepositoryLink
 from blametrail.codehosts.facts import CommitFact
 from blametrail.codehosts.pull_requests import keep_pull_request, worth_reading_first
 from blametrail.codehosts.tables import PullRequest
-from blametrail.deploys.gather import Difference, Origins
+from blametrail.deploys.enrichment.gather import Difference, Origins
 from blametrail.deploys.tables import Deploy, EnrichedCommit, EnrichedFile, EnrichedPullRequest, Enrichment
 from blametrail.kit.clock import now
 from blametrail.kit.db import Prepared, ScopedSession
