@@ -28,7 +28,8 @@ from blametrail.codehosts.host import (
     Unreachable,
 )
 from blametrail.kit.clock import now
-from blametrail.kit.http import AddressRefused, OutboundError, TlsFailed, TooLarge, Unreadable, outbound, retry_after
+from blametrail.kit.http import outbound, retry_after
+from blametrail.kit.outbound_errors import AddressRefused, OutboundError, TlsFailed, TooLarge, Unreadable
 
 LARGEST_ANSWER = 30_000_000
 """Bytes; a comparison of 300 files with their patches is below 10 million."""

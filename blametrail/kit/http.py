@@ -1,18 +1,4 @@
-"""The one door for outgoing HTTP: every call has limits in time and size, and none reaches inside unless allowed.
-
-What can go wrong, each with a reason and a remedy for people:
-
-OutboundError
-├── AddressRefused      not an address that we call: its scheme, its form, a password in it
-│   └── InsideRefused   it leads into the own network, and no operator allowed that
-├── Unreachable         no such name, no connection, or it broke off
-├── TimedOut            connected, but too slow
-├── TlsFailed           no trusted encrypted connection
-├── RedirectRefused     a redirect that must not be followed
-│   └── TooManyRedirects
-├── TooLarge            more bytes than the caller takes
-└── Unreadable          compressed in a way that we did not ask for, or broken
-"""
+"""The one door for outgoing HTTP: every call has limits in time and size, and none reaches inside unless allowed."""
 
 from __future__ import annotations
 
@@ -20,19 +6,17 @@ import asyncio
 import logging
 import os
 import random
-import socket
 import ssl
 import time
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from functools import cache, partial
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import version
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address
 from typing import Any
 
 import anyio
@@ -42,78 +26,33 @@ import httpx
 import stamina
 
 from blametrail.kit.clock import now
-from blametrail.kit.errors import BlameTrailError
-from blametrail.settings import HOST_NAME, parse_hosts, settings
+from blametrail.kit.inside import GuardedBackend
+from blametrail.kit.outbound_errors import (
+    REACH,
+    AddressRefused,
+    OutboundError,
+    RedirectRefused,
+    TimedOut,
+    TlsFailed,
+    TooLarge,
+    TooManyRedirects,
+    Unreachable,
+    Unreadable,
+)
+from blametrail.settings import HOST_NAME
 
 TOTAL_SECONDS = 30.0
 LARGEST_ANSWER = 10_000_000
 MOST_REDIRECTS = 5
-MOST_ADDRESSES = 4
-"""Tried for one name; each gets its share of the time to connect."""
-
 TRIES = 3
 RETRY_SECONDS = 120.0
 LONGEST_WAIT = 60.0
 PASSING_STATUSES = frozenset({429, 502, 503, 504})
 """Answers that say "later": too many requests, and three ways of a server being away."""
 
-Address = IPv4Address | IPv6Address
-Resolver = Callable[[str, int], Awaitable[Sequence[Address]]]
-"""From a name and a port to all addresses of the name; raises socket.gaierror."""
-
 _DEADLINE = "blametrail.deadline"
-_SETTING = "BLAMETRAIL_ALLOWED_PRIVATE_HOSTS"
 _USER_AGENT = f"BlameTrail/{version('blametrail')}"
-_REACH = "Check the address, and that this server can reach it."
 _CHECK = "Use the address that answers by itself."
-
-
-class OutboundError(BlameTrailError):
-    """Base of all; `reason` says what happened, `remedy` what to do. Neither holds a path, a query, a header or a body."""
-
-    code = "outbound"
-    status = 502
-
-    def __init__(self, reason: str, remedy: str) -> None:
-        super().__init__(f"{reason} {remedy}")
-        self.reason = reason
-        self.remedy = remedy
-
-
-class AddressRefused(OutboundError):
-    """Not an address that we call."""
-
-
-class InsideRefused(AddressRefused):
-    """It leads into the own network, and no operator allowed that."""
-
-
-class Unreachable(OutboundError):
-    """No such name, no connection, or it broke off; may pass."""
-
-
-class TimedOut(OutboundError):
-    """The answer, or the rest of it, did not come in time."""
-
-
-class TlsFailed(OutboundError):
-    """No trusted encrypted connection."""
-
-
-class RedirectRefused(OutboundError):
-    """A redirect that must not be followed."""
-
-
-class TooManyRedirects(RedirectRefused):
-    """More than five, or a circle."""
-
-
-class TooLarge(OutboundError):
-    """More bytes than the caller takes."""
-
-
-class Unreadable(OutboundError):
-    """Compressed in a way that we did not ask for, or broken."""
 
 
 def outbound(
@@ -202,151 +141,6 @@ async def retrying(
     except _TryAgain as error:
         return error.answer
     raise AssertionError("a retry ends with an answer or an error")
-
-
-@dataclass(frozen=True, slots=True)
-class Allowed:
-    """What may be called inside the own network."""
-
-    names: frozenset[str]
-    networks: tuple[IPv4Network | IPv6Network, ...]
-
-    @classmethod
-    def from_text(cls, text: str) -> Allowed:
-        """From a comma-separated list of names, addresses and networks; raises ValueError."""
-        return cls(*parse_hosts(text))
-
-    def covers(self, host: str, address: Address) -> bool:
-        """Whether a call to `host` may go to `address`; a name covers whatever it stands for."""
-        return host.lower().removesuffix(".") in self.names or any(address in network for network in self.networks)
-
-
-class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Connections to addresses that were checked: the name is looked up once, here, and what is connected to is what was
-    found, so that a name cannot show one address to a check and another to the call. TLS and the Host header are made
-    above, from the name."""
-
-    def __init__(
-        self,
-        allowed: Allowed | None = None,
-        resolve: Resolver | None = None,
-        network: httpcore.AsyncNetworkBackend | None = None,
-    ) -> None:
-        self._allowed = Allowed.from_text(settings().allowed_private_hosts) if allowed is None else allowed
-        self._resolve = resolve or resolve_name
-        self._network = network or httpcore.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - as httpcore names it
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """A connection to the first address of `host` that takes one, within `timeout` seconds for all together."""
-        try:
-            async with asyncio.timeout(timeout):
-                addresses = await self._resolve(host, port)
-                self._check(host, addresses)
-                share = None if timeout is None else timeout / min(len(addresses), MOST_ADDRESSES)
-                return await self._first(addresses[:MOST_ADDRESSES], (port, share, local_address, socket_options))
-        except TimeoutError:
-            raise httpcore.ConnectTimeout from None
-        except (socket.gaierror, UnicodeError):
-            raise _unknown_name(host) from None
-
-    def _check(self, host: str, addresses: Sequence[Address]) -> None:
-        """One address inside is enough to refuse all: a mixed answer is how rebinding begins."""
-        if not addresses:
-            raise _unknown_name(host)
-        for address in addresses:
-            if is_metadata(address):
-                raise InsideRefused(f"{host} leads to the metadata of a cloud, which is never called.", "Use another address.")
-            if is_inside(address) and not self._allowed.covers(host, address):
-                raise InsideRefused(
-                    f"{host} leads into the network of this server.",
-                    f"If that is wanted, an operator can add {host} to {_SETTING}.",
-                )
-
-    async def _first(self, addresses: Sequence[Address], more: tuple[Any, ...]) -> httpcore.AsyncNetworkStream:
-        for address in addresses[:-1]:
-            try:
-                return await self._network.connect_tcp(str(address), *more)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                continue
-        return await self._network.connect_tcp(str(addresses[-1]), *more)
-
-
-async def resolve_name(host: str, port: int) -> list[Address]:
-    """All addresses of a name, in the order of the system's preference; raises socket.gaierror."""
-    # A look-up cannot be cancelled, and the loop has few threads for them: a name server that never answers would hold up
-    # the names of everybody. Here each has a thread of its own; there are no more than connections being opened.
-    ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-    found = await anyio.to_thread.run_sync(ask, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
-    return list(dict.fromkeys(ip_address(where[0]) for *_, where in found))
-
-
-# What Python calls global in some of its versions, though the IANA special-purpose registries do not, or though it carries
-# an address of IPv4 that nobody checks: 6to4, Teredo, IPv4-mapped and -compatible.
-_INSIDE = tuple(
-    ip_network(block)
-    for block in (
-        "100.64.0.0/10",
-        "192.0.0.0/24",
-        "192.88.99.0/24",
-        "198.18.0.0/15",
-        "::/8",
-        "64:ff9b:1::/48",
-        "2001::/23",
-        "2001:db8::/32",
-        "2002::/16",
-        "3fff::/20",
-        "5f00::/16",
-        "fec0::/10",
-    )
-)
-_NAT64 = ip_network("64:ff9b::/96")
-_METADATA = frozenset(
-    ip_address(address)
-    for address in (
-        "169.254.169.254",  # nearly every cloud
-        "169.254.170.2",  # containers and pods of AWS
-        "169.254.170.23",
-        "fd00:ec2::254",
-        "fd00:ec2::23",
-        "fd20:ce::254",  # Google
-        "100.100.100.200",  # Alibaba
-        "168.63.129.16",  # Azure; an address that looks public
-        "192.0.0.192",  # Oracle
-    )
-)
-
-
-def is_inside(address: Address) -> bool:
-    """Whether an address is not one of the public Internet.
-
-    Behind NAT64 (RFC 6052) all of IPv4 is seen through one prefix of IPv6: there the address within decides.
-    https://www.iana.org/assignments/iana-ipv4-special-registry, https://www.iana.org/assignments/iana-ipv6-special-registry
-    """
-    if address in _NAT64:
-        return is_inside(_carried(address))
-    return not address.is_global or address.is_multicast or address.is_reserved or any(address in block for block in _INSIDE)
-
-
-def is_metadata(address: Address) -> bool:
-    """Whether a cloud answers there with secrets of this machine; in disguise of IPv6, too."""
-    return address in _METADATA or _carried(address) in _METADATA
-
-
-def _carried(address: Address) -> Address:
-    """The address of IPv4 that one of IPv6 stands for, else itself."""
-    if isinstance(address, IPv4Address):
-        return address
-    if address in _NAT64 or int(address) < 2**32:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    teredo = address.teredo
-    return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else address)
 
 
 class _Client(httpx.AsyncClient):
@@ -542,18 +336,18 @@ def _translated(error: Exception, host: str) -> OutboundError:
     if isinstance(inner, ssl.SSLError | anyio.EndOfStream | anyio.BrokenResourceError):
         return _tls_failed(inner, host)
     if isinstance(error, httpcore.ConnectTimeout):
-        return Unreachable(f"{host} took no connection in time.", _REACH)
+        return Unreachable(f"{host} took no connection in time.", REACH)
     if isinstance(error, httpcore.PoolTimeout):
         return TimedOut(f"A call to {host} waited too long for others to end.", "Try again later.")
     if isinstance(error, TimeoutError | httpcore.TimeoutException):
         return TimedOut(f"{host} did not answer in time.", "Try again later, or look why it is slow.")
     if isinstance(error, httpcore.ConnectError):
-        return Unreachable(f"{host} took no connection{_why(inner)}.", _REACH)
+        return Unreachable(f"{host} took no connection{_why(inner)}.", REACH)
     if isinstance(error, httpcore.LocalProtocolError):  # its text would quote a header
         return OutboundError(
             f"The request to {host} cannot be written as HTTP.", "Look for line breaks in tokens and settings."
         )
-    return Unreachable(f"{host} broke off, or does not speak HTTP.", _REACH)
+    return Unreachable(f"{host} broke off, or does not speak HTTP.", REACH)
 
 
 def _tls_failed(error: Exception, host: str) -> TlsFailed:
@@ -571,10 +365,6 @@ def _why(error: object) -> str:
     cause = getattr(error, "__cause__", None) or error
     number = getattr(cause, "errno", None)
     return f" ({os.strerror(number).lower()})" if isinstance(number, int) else ""
-
-
-def _unknown_name(host: str) -> Unreachable:
-    return Unreachable(f"The name {host} was not found.", _REACH)
 
 
 def _no_address() -> AddressRefused:

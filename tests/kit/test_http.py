@@ -38,11 +38,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from blametrail.kit import http
-from blametrail.kit.http import (
-    Address,
+from blametrail.kit.http import outbound, retrying
+from blametrail.kit.inside import Address, Allowed, GuardedBackend, Resolver, is_inside, resolve_name
+from blametrail.kit.outbound_errors import (
     AddressRefused,
-    Allowed,
-    GuardedBackend,
     InsideRefused,
     OutboundError,
     RedirectRefused,
@@ -52,9 +51,6 @@ from blametrail.kit.http import (
     TooManyRedirects,
     Unreachable,
     Unreadable,
-    is_inside,
-    outbound,
-    retrying,
 )
 from blametrail.settings import Settings, settings
 from tests.running import ROOT, free_port
@@ -491,11 +487,11 @@ async def test_it_finds_names_while_others_are_looked_up_in_vain(monkeypatch: py
         return real("127.0.0.1", *args, **more) if host == "slow.example" and done.wait(60) else real(host, *args, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
-    waiting = [asyncio.create_task(http.resolve_name("slow.example", 80)) for _ in range(100)]
+    waiting = [asyncio.create_task(resolve_name("slow.example", 80)) for _ in range(100)]
     try:
         await asyncio.sleep(0.1)
         async with asyncio.timeout(10):
-            assert await http.resolve_name("127.0.0.1", 80) == [ip_address("127.0.0.1")]
+            assert await resolve_name("127.0.0.1", 80) == [ip_address("127.0.0.1")]
             assert await asyncio.to_thread(lambda: "free") == "free"
             waiting[0].cancel()
             await asyncio.wait(waiting[:1])
@@ -553,11 +549,11 @@ async def test_it_follows_no_redirect_to_what_it_would_not_call(location: str) -
         assert wires.connected == [str(PUBLIC)] and len(site.heard) == 1
 
 
-def _with_numbers(names: Names) -> http.Resolver:
+def _with_numbers(names: Names) -> Resolver:
     """Names as told, addresses as the system reads them."""
 
     async def resolve(host: str, port: int) -> list[Address]:
-        return await names(host, port) if host in names.answers else await http.resolve_name(host, port)
+        return await names(host, port) if host in names.answers else await resolve_name(host, port)
 
     return resolve
 
@@ -1176,6 +1172,7 @@ OTHER_DOORS = {
     "demo.py": "talks to our own server, as CI does",
     "deploy_client.py": "runs in CI, where the address is the operator's own",
     "kit/http.py": "is the door",
+    "kit/inside.py": "is the door's lock",
 }
 CALLS = {"AsyncClient", "Client", "get", "post", "put", "patch", "delete", "head", "options", "request", "stream"}
 CALLS |= {"AsyncHTTPTransport", "HTTPTransport"}
