@@ -18,7 +18,7 @@ from blametrail.deploys.enrichment.views import EnrichmentView, enrichment_of
 from blametrail.deploys.filters import Filters
 from blametrail.deploys.tables import Deploy, DeployCommit
 from blametrail.deploys.timeline import Window
-from blametrail.deploys.views import DeployView, deploy_view, short
+from blametrail.deploys.views import DeployView, deploy_view, newest_first, short
 from blametrail.kit.db import ScopedSession
 from blametrail.kit.errors import NotFound
 
@@ -74,7 +74,7 @@ def find_deploys(
     conditions = filters.conditions()
     if window is not None:
         conditions += [Deploy.deployed_at >= window.start, Deploy.deployed_at <= window.end]
-    page = select(Deploy).where(*conditions).order_by(col(Deploy.deployed_at).desc(), col(Deploy.id).desc())
+    page = select(Deploy).where(*conditions).order_by(*newest_first(bool(filters.services or filters.environments)))
     if after := _from_cursor(cursor):
         page = page.where(tuple_(col(Deploy.deployed_at), col(Deploy.id)) < after)
     rows = session.exec(page.limit(limit + 1)).all()

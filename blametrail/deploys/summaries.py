@@ -14,7 +14,7 @@ from sqlmodel import col, select
 from blametrail.catalog.repositories import RepositoryLink, compare_url
 from blametrail.catalog.services import ServiceView, list_services
 from blametrail.deploys.tables import Deploy
-from blametrail.deploys.views import DeployView, deploy_view
+from blametrail.deploys.views import DeployView, deploy_view, newest_first
 from blametrail.kit.db import ScopedSession
 
 ENOUGH_FOR_A_TITLE = 1_000
@@ -86,11 +86,8 @@ def newest_deploys(
         conditions.append(Deploy.deployed_at < until)
     if after is not None:
         conditions.append(tuple_(col(Deploy.deployed_at), col(Deploy.id)) < after)
-    # The index that orders all deploys would be walked to its end for a filter that finds few: with a filter, it orders none.
-    is_filtered = service_id is not None or environment or kind
-    id_ = func.coalesce(col(Deploy.id), None) if is_filtered else col(Deploy.id)
-    newest_first = (col(Deploy.deployed_at).desc(), id_.desc())
-    return summaries(session, services, SELECT_SUMMARIES.where(*conditions).order_by(*newest_first).limit(limit))
+    order = newest_first(bool(service_id is not None or environment or kind))
+    return summaries(session, services, SELECT_SUMMARIES.where(*conditions).order_by(*order).limit(limit))
 
 
 def link_of(service: ServiceView | None) -> RepositoryLink | None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import func
 from sqlmodel import col, select
 
 from blametrail.deploys.tables import Deploy
@@ -45,6 +46,13 @@ def deploys_at(session: ScopedSession, moments: Sequence[datetime], services: Ma
     )  # fmt: skip
     rows: Any = session.exec(select(*columns).where(col(Deploy.deployed_at).in_(moments)))
     return [deploy_view(row, services.get(row.service_id, "")) for row in rows]
+
+
+def newest_first(is_filtered: bool) -> tuple[Any, Any]:
+    """The order of deploys in lists. The index that has it would be walked to its end for a filter by service, environment or
+    kind that finds few: with such a filter, the order is one that no index has."""
+    id_ = func.coalesce(col(Deploy.id), None) if is_filtered else col(Deploy.id)
+    return col(Deploy.deployed_at).desc(), id_.desc()
 
 
 def environments(session: ScopedSession) -> list[str]:

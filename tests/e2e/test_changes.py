@@ -150,7 +150,7 @@ def test_it_shows_a_webhook_at_once_and_moves_nothing_that_is_read(stage: Stage)
 
 def test_it_reads_a_kept_webhook_again_and_drops_a_secret(stage: Stage) -> None:
     page = stage.page(path="/settings/webhooks")
-    page.locator("#github form").wait_for()
+    page.get_by_role("form", name="Secret for GitHub").wait_for()
     if not page.locator("#github li").count():
         new_secret(page)
     secret = new_secret(page)
@@ -176,7 +176,7 @@ def test_it_reads_a_kept_webhook_again_and_drops_a_secret(stage: Stage) -> None:
 def new_secret(page: Page) -> str:
     """Beside the one that is there."""
     known = page.locator("#github li").count()
-    page.locator("#github form button").click()
+    page.get_by_role("form", name="Secret for GitHub").get_by_role("button").click()
     expect(page.locator("#github li")).to_have_count(known + 1)
     return page.get_by_test_id("secret").inner_text()
 
