@@ -156,7 +156,7 @@ def test_it_shows_the_same_card_on_hover_and_focus(page: Page) -> None:
 
 def test_it_opens_a_deploy_and_says_what_it_went_back_to(page: Page) -> None:
     page.locator("a.tl-mark.rollback").click()
-    expect(page.get_by_text("Went back to what was live from")).to_be_visible()
+    expect(page.get_by_text("Went back to")).to_be_visible()
     expect(page.get_by_role("navigation", name="Deploys around this one")).to_contain_text("Send best mails")
     page.go_back()
     expect(page.locator(".tl-mark").first).to_be_visible()
