@@ -38,6 +38,7 @@ BENCHMARKS: dict[str, Callable[[Report], None]] = {
     "ingest": ingest.bench,
     "timeline": timeline.bench,
     "enrich": enrich.bench,
+    "posts": enrich.bench_posts,
     "search": search.bench,
     "browser": browser.bench,
 }

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import time
 from datetime import timedelta
 from pathlib import Path
+from statistics import median
 
 import httpx
 
 from blametrail.kit.clock import now
+from tests.bench.load import post_for, quantile
 from tests.bench.report import Report
 from tests.cast import opened
 from tests.peers.github import FakeGitHub, File, Repository
 from tests.running import Server, running
 
 COMMITS, PULL_REQUESTS, FILES = 100, 20, 200
+SECONDS, CONNECTIONS, ROUNDS = 4.0, 8, 3
 PATCH = "@@ -1,20 +1,20 @@\n" + "\n".join(f"-old line {n}\n+new line {n}" for n in range(20))
 
 
@@ -47,6 +51,32 @@ def bench(report: Report) -> None:
             "enrichment, seconds beyond the host's own", took - alone(github, [r.path for r in asked]), "s", at_most=1.0
         )
         report.line("enrichment, memory it took", resident(server) - memory, "MB", at_most=50)
+
+
+def bench_posts(report: Report) -> None:
+    """Deploy posts of a service whose code host takes questions and never answers, beside one that is linked to none."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        FakeGitHub() as github,
+        running(Path(folder) / "data", BLAMETRAIL_ALLOWED_PRIVATE_HOSTS="127.0.0.1") as server,
+    ):
+        server.found()
+        github.add_token("ghp_bench")
+        fields = {"kind": "github", "host_url": github.url, "level": "read", "credential": "token", "secret": "ghp_bench"}
+        server.form(server.sign_in(), "connection", **fields).raise_for_status()
+        github.hang("/", times=1_000_000)
+        tokens = [
+            server.service("alone")["deploy_token"],
+            server.service("shop", "production", "--repository", f"{github.url}/acme/shop")["deploy_token"],
+        ]
+        alone: list[list[float]] = []
+        hanging: list[list[float]] = []
+        for _ in range(ROUNDS):
+            for token, found in zip(tokens, (alone, hanging), strict=True):
+                url = f"{server.url}/api/ingest/deploy"
+                found.append(asyncio.run(post_for(url, SECONDS, CONNECTIONS, {"X-Deploy-Token": token}, {})))
+        ratio = median(quantile(r, 0.99) for r in hanging) / median(quantile(r, 0.99) for r in alone)
+        report.line("ingest p99 while a code host hangs, to one without", ratio, "", at_most=1.5)
 
 
 def history(shop: Repository) -> str:
