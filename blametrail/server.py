@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -22,6 +23,7 @@ SECONDS_TO_STOP = 10.0
 
 def serve() -> None:
     """Migrate, then serve until told to stop; exits with words when something is missing."""
+    gc.disable()  # until everything is imported: what is made now lives as long as we do, and looking through it takes long
     from blametrail.kit.logs import configure_logs
     from blametrail.migrations import open_database
 
@@ -35,8 +37,11 @@ def serve() -> None:
         sys.exit(f"blametrail: {error}")
     except SQLAlchemyError as error:
         sys.exit(f"blametrail: the database could not serve: {getattr(error, 'orig', None) or error}")
+    application = _application()
+    gc.freeze()
+    gc.enable()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(_application()))
+        runner.run(_serve(application))
 
 
 def _application() -> Callable[..., Any]:

@@ -120,12 +120,17 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("change_document", schema=None) as batch_op:
         batch_op.create_index("ix_change_document_merged", ["organization_id", "merged_at", "pull_request_id"], unique=False)
+    if op.get_bind().dialect.name == "sqlite":
+        columns = ["pull_request_id", "path", "old_path", "organization_id"]
+        op.create_index("ix_pull_request_file_path", "pull_request_file", columns, unique=False)
     for statement in WORDS[op.get_bind().dialect.name]:
         op.execute(statement)
 
 
 def downgrade() -> None:
     op.execute("DROP TABLE change_words")
+    if op.get_bind().dialect.name == "sqlite":
+        op.drop_index("ix_pull_request_file_path", table_name="pull_request_file")
     op.drop_table("change_document")
     op.drop_table("webhook_secret")
     op.drop_table("webhook_delivery")

@@ -29,7 +29,7 @@ from blametrail.kit.db import ScopedSession
 
 PAGE, MOST_PAGE = 20, 100
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-MOST_COUNTED = 1_000
+MOST_COUNTED = 200
 MOST_MATCHES = 20_000
 """Of documents that have the words, those learned last; what more of them hold says nothing."""
 
@@ -65,7 +65,7 @@ def search_changes(session: ScopedSession, query: ChangeQuery, cursor: str = "",
     if query.text.strip() and not terms:
         return ChangePage((), 0, "")
     limit, after = max(1, min(limit, MOST_PAGE)), _from_cursor(cursor)
-    conditions = _conditions(session, query)
+    conditions = _conditions(session, query, at_once=not terms)
     places: list[_Place] = []
     for rank in _RANKED if terms else (_Rank.ANY,):
         if len(places) <= limit and (after is None or rank >= after.rank):
@@ -74,7 +74,7 @@ def search_changes(session: ScopedSession, query: ChangeQuery, cursor: str = "",
     is_all = after is None and len(places) <= limit
     return ChangePage(
         changes=change_views(session, [place.id for place in places[:limit]], terms, query.path),
-        count=len(places) if is_all else _count(session, conditions, terms),
+        count=len(places) if is_all else _count(session, _conditions(session, query), terms),
         next_cursor=_cursor(places[limit - 1]) if len(places) > limit else "",
     )
 
@@ -110,19 +110,20 @@ def _places(session: ScopedSession, fits: Sequence[Any], rank: _Rank, after: _Pl
 
 
 def _count(session: ScopedSession, conditions: Sequence[Any], terms: Sequence[Term]) -> int:
-    fits = [*conditions, *([_with_words(session, terms, _Rank.ANY)] if terms else [])]
+    enough = MOST_MATCHES if conditions else MOST_COUNTED
+    fits = [*conditions, *([_with_words(session, terms, _Rank.ANY, enough)] if terms else [])]
     some = select(ChangeDocument.id).where(*fits).limit(MOST_COUNTED).subquery()
     return session.exec(select(func.count()).select_from(some)).one()
 
 
-def _with_words(session: ScopedSession, terms: Sequence[Term], rank: _Rank) -> Any:
+def _with_words(session: ScopedSession, terms: Sequence[Term], rank: _Rank, most: int = MOST_MATCHES) -> Any:
     """That a document has every term, where the rank says. The organization is one of the words asked for, so that what
     others have is never looked at."""
     if not isinstance(session.scope, UUID):
         raise PermissionError("changes were about to be searched in all organizations")
     dialect = session.connection().dialect.name
     asked = (_fts5 if dialect == "sqlite" else _tsquery)(organization_word(session.scope), terms, rank)
-    found = text(_WITH_WORDS[dialect]).bindparams(asked=asked, most=MOST_MATCHES).columns(id=Integer).subquery()
+    found = text(_WITH_WORDS[dialect]).bindparams(asked=asked, most=most).columns(id=Integer).subquery()
     return col(ChangeDocument.id).in_(select(found.c.id))
 
 
@@ -171,7 +172,7 @@ def _tsquery(own: str, terms: Sequence[Term], rank: _Rank) -> str:
     )
 
 
-def _conditions(session: ScopedSession, query: ChangeQuery) -> list[Any]:
+def _conditions(session: ScopedSession, query: ChangeQuery, *, at_once: bool = False) -> list[Any]:
     d = ChangeDocument
     author, repository, label, path = map(_asked, (query.author, query.repository, query.label, query.path))
     given: list[tuple[Any, Callable[[], Any]]] = [
@@ -180,7 +181,7 @@ def _conditions(session: ScopedSession, query: ChangeQuery) -> list[Any]:
         (author, lambda: col(d.author).contains(author, autoescape=True)),
         (repository, lambda: col(d.repository).contains(repository, autoescape=True)),
         (label, lambda: col(d.labels).contains(f"\n{label}\n", autoescape=True)),
-        (path, lambda: _has_file(session, PathPattern(path).like)),
+        (path, lambda: _has_file(session, PathPattern(path).like, at_once=at_once)),
         (query.service_id, lambda: _of_service(session, query.service_id)),
     ]
     return [condition() for value, condition in given if value]
@@ -201,7 +202,9 @@ def _of_service(session: ScopedSession, service_id: UUID | None) -> Any:
             and_(
                 col(d.host_url) == link.host_url.lower(),
                 col(d.repository) == link.path.lower(),
-                or_(_has_file(session, f"{escaped(link.path_prefix)}/%"), ~_has_file(session, "%"))
+                or_(
+                    _has_file(session, f"{escaped(link.path_prefix)}/%", at_once=False), ~_has_file(session, "%", at_once=False)
+                )
                 if link.path_prefix
                 else literal(True),
             )
@@ -210,13 +213,16 @@ def _of_service(session: ScopedSession, service_id: UUID | None) -> Any:
     )
 
 
-def _has_file(session: ScopedSession, pattern: str) -> Any:
+def _has_file(session: ScopedSession, pattern: str, *, at_once: bool) -> Any:
+    """One pass over all paths costs the same whatever it finds; a look at the paths of each change in turn may end soon."""
     f = PullRequestFile
     of_this = select(f.position).where(f.pull_request_id == ChangeDocument.pull_request_id)
     # SQLite's LIKE takes no notice of case; the ILIKE that is made for it would fold every path once more.
     like = col(f.path).like if session.connection().dialect.name == "sqlite" else col(f.path).ilike
     old = col(f.old_path).like if session.connection().dialect.name == "sqlite" else col(f.old_path).ilike
     fits = or_(like(pattern, escape=ESCAPE), and_(col(f.old_path) != "", old(pattern, escape=ESCAPE)))
+    if at_once:
+        return col(ChangeDocument.pull_request_id).in_(select(f.pull_request_id).where(fits))
     return of_this.where(fits).correlate(ChangeDocument).exists()
 
 

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import BigInteger, Integer
 from sqlmodel import Field, Index, UniqueConstraint
 
+from blametrail.codehosts.tables import PullRequestFile
 from blametrail.kit.clock import now
 from blametrail.kit.db import Tenanted, UtcTime
 
@@ -63,6 +64,11 @@ class WebhookDelivery(Tenanted, table=True):
     reason: str = ""
     body: str = ""  # of those that could not be read
     received_at: datetime = Field(default_factory=now, sa_type=UtcTime)
+
+
+# The paths of a change are looked through by an index alone, beside their patches. PostgreSQL's has no room for long ones.
+_FILE = PullRequestFile.__table__.c  # type: ignore[attr-defined]
+Index("ix_pull_request_file_path", _FILE.pull_request_id, _FILE.path, _FILE.old_path, _FILE.organization_id).ddl_if("sqlite")
 
 
 class ChangeDocument(Tenanted, table=True):

@@ -10,8 +10,7 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlmodel import col, select
 
-from blametrail.catalog import services
-from blametrail.catalog.tables import ServiceRepository
+from blametrail.catalog.tables import Service, ServiceRepository
 from blametrail.changes.paths import PathPattern
 from blametrail.changes.words import Piece, Term, excerpt, highlighted
 from blametrail.codehosts.tables import PullRequest, PullRequestFile
@@ -79,11 +78,12 @@ def change_views(
     session: ScopedSession, ids: Sequence[UUID], terms: Sequence[Term] = (), path: str = ""
 ) -> tuple[ChangeView, ...]:
     """The changes of these ids, in this order, with what matches of them marked."""
-    rows = {row.id: row for row in session.exec(select(PullRequest).where(col(PullRequest.id).in_(ids)))}
+    of_this = select(func.count()).where(PullRequestFile.pull_request_id == PullRequest.id)
+    counted = select(PullRequest, of_this.correlate(PullRequest).scalar_subquery()).where(col(PullRequest.id).in_(ids))
+    rows = {row.id: (row, count) for row, count in session.exec(counted)}
     files = _first_files(session, ids)
-    counts = _counts(session, ids)
     linked = _linked(session)
-    return tuple(_view(rows[id_], files.get(id_, []), counts.get(id_, 0), linked, terms, path) for id_ in ids if id_ in rows)
+    return tuple(_view(*rows[id_], files.get(id_, []), linked, terms, path) for id_ in ids if id_ in rows)
 
 
 def change_detail(session: ScopedSession, change_id: UUID) -> ChangeDetail:
@@ -115,7 +115,7 @@ def _file(row: PullRequestFile) -> FileView:
 
 
 def _view(
-    row: PullRequest, paths: Sequence[str], count: int, linked: Sequence[_Link], terms: Sequence[Term], path: str
+    row: PullRequest, count: int, paths: Sequence[str], linked: Sequence[_Link], terms: Sequence[Term], path: str
 ) -> ChangeView:
     title = highlighted(row.title, terms)
     return ChangeView(
@@ -166,19 +166,18 @@ class _Link:
 
 
 def _linked(session: ScopedSession) -> list[_Link]:
-    names = services.names(session)
-    links = session.exec(select(ServiceRepository))
-    found = [
+    """What services link to, by the names of the services."""
+    links = select(ServiceRepository, Service.name).join(Service, col(Service.id) == ServiceRepository.service_id)
+    return [
         _Link(
             str(link.service_id),
-            names.get(link.service_id, ""),
+            name,
             link.host_url.lower(),
             link.path.lower(),
             f"{link.path_prefix.lower()}/" if link.path_prefix else "",
         )
-        for link in links
+        for link, name in session.exec(links.order_by(func.lower(Service.name)))
     ]
-    return sorted(found, key=lambda link: link.service.lower())
 
 
 def _first_files(session: ScopedSession, ids: Sequence[UUID]) -> dict[UUID, list[str]]:
@@ -188,9 +187,3 @@ def _first_files(session: ScopedSession, ids: Sequence[UUID]) -> dict[UUID, list
     for id_, path in session.exec(of_these.order_by(col(f.pull_request_id), col(f.position))):
         found.setdefault(id_, []).append(path)
     return found
-
-
-def _counts(session: ScopedSession, ids: Sequence[UUID]) -> dict[UUID, int]:
-    f = PullRequestFile
-    counted = select(f.pull_request_id, func.count()).where(col(f.pull_request_id).in_(ids)).group_by(col(f.pull_request_id))
-    return dict(session.exec(counted).all())

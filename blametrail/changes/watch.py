@@ -4,6 +4,7 @@ webhook may not come."""
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import SystemRandom
@@ -16,6 +17,7 @@ from blametrail.changes.tables import WatchedRepository
 from blametrail.codehosts.tables import Connection
 from blametrail.kit.clock import now
 from blametrail.kit.db import EVERY_ORGANIZATION, Database, ScopedSession
+from blametrail.kit.errors import Conflict
 from blametrail.kit.jobs import announce_job
 
 POLL_REPOSITORY = "poll_repository"
@@ -41,7 +43,8 @@ async def look_at_links(db: Database) -> None:
     """Watch what is linked, in all organizations, and have asked whatever is due. Every process may call this as often as
     it likes: the one that moves a repository's time on announces its poll."""
     for organization_id in await db.read(EVERY_ORGANIZATION, organizations_to_look_at):
-        await db.write(organization_id, follow_links)
+        with suppress(Conflict):  # another process watches the same new repository at this moment
+            await db.write(organization_id, follow_links)
 
 
 def organizations_to_look_at(session: ScopedSession) -> list[UUID]:

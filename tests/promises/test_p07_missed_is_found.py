@@ -15,7 +15,6 @@ from blametrail.codehosts.tables import PullRequest
 from blametrail.kit.clock import now
 from blametrail.kit.db import EVERY_ORGANIZATION, ScopedSession
 from tests.cast import cast, opened
-from tests.changes.payloads import signed_for_github
 from tests.peers.github import FakeGitHub, File
 from tests.running import Server, running
 
@@ -36,20 +35,14 @@ def test_it_finds_what_was_merged_during_an_outage(tmp_path: Path) -> None:
 
         server.kill()
         numbers = [shop.merge(f"Missed {n}", File(f"missed/{n}.py"), at=now() - timedelta(minutes=1)) for n in range(MISSED)]
-        assert len(numbers) == MISSED
-        for body, headers in deliveries(github):  # nobody hears them
-            try:
-                httpx.post(f"{server.url}/api/github/webhook", content=body, headers=headers, timeout=1)
-            except httpx.TransportError:
-                continue
-            raise AssertionError("the server was to be down")
         with opened(server) as db:
             db.write_now(EVERY_ORGANIZATION, minutes_pass)
         server.start()
         wait_for(server, 1 + MISSED)
         with opened(server) as db:
-            rows = db.read_now(UUID(acme.organization_id), lambda s: list(s.exec(select(PullRequest))))
-        assert sorted(row.number for row in rows) == sorted({row.number for row in rows})
+            here = select(PullRequest.number).where(PullRequest.host_url == github.url)
+            known = db.read_now(UUID(acme.organization_id), lambda s: list(s.exec(here)))
+        assert len(known) == 1 + MISSED and set(numbers) <= set(known)
 
 
 def link(server: Server, cookie: str, github: FakeGitHub) -> None:
@@ -79,7 +72,3 @@ def minutes_pass(session: ScopedSession) -> None:
     for row in session.exec(select(WatchedRepository)):
         row.poll_at = now() - timedelta(minutes=1)
         session.add(row)
-
-
-def deliveries(github: FakeGitHub) -> list[tuple[bytes, dict[str, str]]]:
-    return [(b"{}", signed_for_github("whsec_x", b"{}", str(n))) for n in range(3)]
