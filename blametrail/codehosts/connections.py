@@ -242,6 +242,3 @@ def _warning(row: Connection) -> str:
             "It may only read, so no pull request can be opened with it. Replace it by one that may write, or choose read only."
         )
     return ""
-
-
-__all__ = ["Access", "ConnectionDraft", "Credential", "Kind", "Level", "WriteAccess"]

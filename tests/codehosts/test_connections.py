@@ -15,7 +15,8 @@ from blametrail.accounts.roles import Actor, Role
 from blametrail.catalog.repositories import parse_repository
 from blametrail.catalog.services import ServiceDraft, create
 from blametrail.codehosts import connections
-from blametrail.codehosts.connections import ConnectionDraft, Level
+from blametrail.codehosts.access import Level
+from blametrail.codehosts.draft import ConnectionDraft
 from blametrail.codehosts.tables import Connection
 from blametrail.kit.db import EVERY_ORGANIZATION, Database, ScopedSession
 from blametrail.kit.errors import Invalid, NotAllowed, NotFound

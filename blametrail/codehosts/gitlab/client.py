@@ -11,8 +11,8 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from blametrail.codehosts import shapes
+from blametrail.codehosts.access import Access, WriteAccess
 from blametrail.codehosts.asking import Asker
-from blametrail.codehosts.connections import Access, WriteAccess
 from blametrail.codehosts.facts import CommitDetail, Comparison, Files, PullRequestFact, RepositoryFact, TokenFact
 from blametrail.codehosts.gitlab import parse
 from blametrail.codehosts.gitlab.refusals import SomethingMissing, explain, unknown_commit

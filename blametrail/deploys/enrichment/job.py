@@ -15,7 +15,8 @@ from sqlmodel import col, select
 
 from blametrail.catalog.repositories import GITHUB, RepositoryLink
 from blametrail.catalog.tables import Service, ServiceRepository
-from blametrail.codehosts.connections import Access, access_for, note_outcome
+from blametrail.codehosts.access import Access
+from blametrail.codehosts.connections import access_for, note_outcome
 from blametrail.codehosts.host import CodeHost, HostError, NotVisible, RateLimited, UnknownCommit
 from blametrail.codehosts.opening import open_host
 from blametrail.codehosts.tables import PullRequest

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 from uuid import uuid4
 
-from blametrail.codehosts.connections import Access, Credential, Kind, Level, WriteAccess
+from blametrail.codehosts.access import Access, Credential, Kind, Level, WriteAccess
 from blametrail.codehosts.gitlab.client import GitLab, WritableGitLab
 from tests.peers.gitlab import FakeGitLab
 
