@@ -18,6 +18,8 @@ from uuid import uuid4
 import httpx
 import stamina
 
+from blametrail.kit import terminal
+
 LARGEST_BODY = 100_000
 """A little less than the 102,400 bytes that the server reads."""
 MOST_COMMITS = 100
@@ -95,8 +97,7 @@ def _token(token_file: Path | None, env: Mapping[str, str]) -> str:
 
 def printable(text: object, secret: str = "") -> str:
     """One line that is safe on a terminal, whoever wrote it, without the secret."""
-    told = str(text).replace(secret, "•••") if secret else str(text)
-    return " ".join("".join(c if c.isprintable() else " " for c in told).split())[:500]
+    return terminal.printable(str(text).replace(secret, "•••") if secret else text)
 
 
 def read_git(*arguments: str, folder: Path | None = None) -> str:

@@ -22,6 +22,7 @@ from blametrail.deploys.enrichment.states import State
 from blametrail.deploys.tables import Delivery, Deploy, Enrichment
 from blametrail.kit.db import ScopedSession
 from blametrail.kit.errors import NotFound
+from blametrail.kit.terminal import printable
 
 
 class Health(StrEnum):
@@ -61,9 +62,9 @@ class Diagnosis:
 
     def in_words(self) -> str:
         """For a terminal: a line for each step."""
-        lines = [f"{self.service}"]
-        lines += [f"  {_MARKS[s.health]} {s.question} {s.finding}{f' {s.remedy}' if s.remedy else ''}" for s in self.steps]
-        return _printable("\n".join(lines))
+        lines = [printable(self.service)]
+        lines += [f"  {_MARKS[s.health]} {printable(f'{s.question} {s.finding} {s.remedy}')}" for s in self.steps]
+        return "\n".join(lines)
 
 
 def diagnose(session: ScopedSession, service_id: UUID) -> Diagnosis:
@@ -74,14 +75,15 @@ def diagnose(session: ScopedSession, service_id: UUID) -> Diagnosis:
     ).first()
     enrichment = session.get(Enrichment, latest.id) if latest else None
     connections = {link.host_url: connection_for(session, link, service_id) for link in service.repositories}
+    works = _works(service, connections.values())
     return Diagnosis(
         service.name,
         (
             _deploys(session, service_id, latest),
             _repository(service),
             _token(service, connections),
-            _works(service, connections.values()),
-            _commit(enrichment),
+            works,
+            _commit(enrichment, works),
             _comparison(enrichment),
             _webhook(session, service.repositories),
         ),
@@ -143,10 +145,10 @@ def _works(service: ServiceView, connections: Iterable[Connection | None]) -> St
     return Step(question, Health.UNKNOWN, "It was not used yet.", "Test the connection.", "/settings/code-hosts")
 
 
-def _commit(enrichment: Enrichment | None) -> Step:
+def _commit(enrichment: Enrichment | None, works: Step) -> Step:
     question = "Does the code host know the newest deploy's commit?"
-    if enrichment is None or enrichment.state == State.NOT_CONFIGURED:
-        return Step(question, Health.UNKNOWN, "It was not asked yet.")
+    if enrichment is None or enrichment.state == State.NOT_CONFIGURED or works.health == Health.WRONG:
+        return Step(question, Health.UNKNOWN, "It could not be asked yet.")
     if enrichment.repository:
         return Step(question, Health.GOOD, f"Yes, in {enrichment.repository}.")
     return _unanswered(question, enrichment)
@@ -187,11 +189,6 @@ def _webhook(session: ScopedSession, links: Iterable[RepositoryLink]) -> Step:
         "Set one up to know them at once.",
         "/settings/webhooks",
     )
-
-
-def _printable(text: str) -> str:
-    """Names and reasons come from outside; a terminal must not be steered by them."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _line(text: str) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from uuid import UUID
 
 import pytest
 
 from blametrail.catalog import services
 from blametrail.catalog.services import ServiceDraft
-from blametrail.doctor import Health, diagnose
+from blametrail.doctor import Diagnosis, Health, Step, diagnose
 from blametrail.kit.errors import NotFound
 from tests.enriching import TOKEN, Stage, other_organization
 from tests.peers.github import File
@@ -55,11 +54,16 @@ async def test_it_shows_no_service_of_others(bare: Stage) -> None:
 
 
 def test_it_speaks_on_the_command_line(server: Server) -> None:
-    name = "doctored\x1b[2J"
-    made = server.service("doctored")
+    server.service("doctored")
     told = server.run("doctor", "doctored", check=False)
-    assert told.returncode == 1 and "-> Do deploys arrive? Nothing has come yet." in told.stdout and "\x1b" not in told.stdout
+    assert told.returncode == 1 and "-> Do deploys arrive? Nothing has come yet." in told.stdout
     (found,) = json.loads(server.run("doctor", "doctored", "--json", check=False).stdout)
-    assert found["next"]["question"] == "Do deploys arrive?" and UUID(made["id"])
-    missing = server.run("doctor", name, check=False)
+    assert found["next"]["question"] == "Do deploys arrive?"
+    missing = server.run("doctor", "nobody", check=False)
     assert missing.returncode == 1 and "There is no service" in missing.stderr
+
+
+def test_it_lets_no_text_from_outside_steer_a_terminal() -> None:
+    step = Step("Does it?", Health.WRONG, "cleared\x1b[2J\r\n  ok forged", "mend\x07")
+    words = Diagnosis("shop\x1b]0;title", (step,)).in_words()
+    assert not any(c != "\n" and not c.isprintable() for c in words) and words.count("\n") == 1

@@ -167,7 +167,6 @@ def upgrade() -> None:
         sa.Column("relation", sa.String(), nullable=False),
         sa.Column("total_commits", sa.Integer(), nullable=False),
         sa.Column("has_all_files", sa.Boolean(), nullable=False),
-        sa.Column("connection_id", sa.Uuid(), nullable=True),
         sa.Column("calls", sa.Integer(), nullable=False),
         sa.Column("tried_at", sa.BigInteger(), nullable=True),
         sa.Column("again_at", sa.BigInteger(), nullable=True),

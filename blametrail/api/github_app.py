@@ -121,8 +121,8 @@ def _page(title: str, words: str, more: str, *, leads_to: str = "'none'", status
         f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title} · BlameTrail</title><link rel="stylesheet" href="/blametrail.css"></head>
-<body><main class="door"><h1>{title}</h1><p>{words}</p>{more}<p><a href="{SETTINGS_PAGE}">Back to the settings</a></p>
-</main></body></html>""",
+<body><main class="door"><div class="door-card"><h1>{title}</h1><p>{words}</p>{more}
+<p class="muted"><a href="{SETTINGS_PAGE}">Back to the settings</a></p></div></main></body></html>""",
         status,
         headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"},
     )

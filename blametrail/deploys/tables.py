@@ -94,7 +94,6 @@ class Enrichment(Tenanted, table=True):
     relation: str = ""
     total_commits: int = 0
     has_all_files: bool = False
-    connection_id: UUID | None = None
     calls: int = 0
     tried_at: datetime | None = Field(default=None, sa_type=UtcTime)
     again_at: datetime | None = Field(default=None, sa_type=UtcTime)

@@ -143,7 +143,6 @@ def _found(source: Source, found: Difference, came_by: Origins, calls: int) -> F
         "\n".join(gap.reason for gap in gaps),
         "\n".join(dict.fromkeys(gap.remedy for gap in gaps)),
         link=source.link,
-        connection_id=source.access.connection_id,
         difference=found,
         origins=came_by,
         calls=calls,

@@ -32,7 +32,6 @@ class Found:
     reason: str
     remedy: str
     link: RepositoryLink | None = None
-    connection_id: UUID | None = None
     difference: Difference | None = None
     origins: Origins | None = None
     calls: int = 0
@@ -46,7 +45,7 @@ def store_found(session: ScopedSession, deploy_id: UUID, found: Found, base: str
     row.state, row.reason, row.remedy, row.base_sha = found.state, found.reason, found.remedy, base
     row.calls, row.tried_at, row.again_at = found.calls, now(), again_at
     if found.link and found.difference and found.origins:
-        row.host_url, row.repository, row.connection_id = found.link.host_url, found.link.path, found.connection_id
+        row.host_url, row.repository = found.link.host_url, found.link.path
         row.relation = found.difference.relation or ""
         row.total_commits, row.has_all_files = found.difference.total_commits, found.difference.has_all_files
         _replace(session, deploy_id, found.link, found.difference, found.origins)

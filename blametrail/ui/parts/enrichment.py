@@ -211,7 +211,7 @@ def enrichment_state(shown: Any, service_id: Any, retry: Any) -> rx.Component:
                     rx.el.p("It is asked again ", When.create(at=shown["again_at"]), ".", class_name="muted"),
                 ),
                 rx.cond(
-                    shown["state"] == State.NOT_CONFIGURED,
+                    (shown["state"] == State.NOT_CONFIGURED) | (shown["state"] == State.FAILED),
                     rx.el.p(
                         rx.el.a("Code hosts", href="/settings/code-hosts"),
                         " · ",
