@@ -24,21 +24,14 @@ from blametrail.codehosts.facts import (
     RepositoryFact,
     TokenFact,
 )
-from blametrail.kit.errors import BlameTrailError
+from blametrail.kit.errors import Outside
 
 
-class HostError(BlameTrailError):
-    """Base of all: `reason` says what happened, `remedy` what to do; neither holds a secret. `is_passing` says that the same
-    question may be answered later without anybody's doing."""
+class HostError(Outside):
+    """Base of all. `is_passing` says that the same question may be answered later without anybody's doing."""
 
     code = "code_host"
-    status = 502
     is_passing = False
-
-    def __init__(self, reason: str, remedy: str) -> None:
-        super().__init__(f"{reason} {remedy}")
-        self.reason = reason
-        self.remedy = remedy
 
 
 class TokenRefused(HostError):

@@ -8,6 +8,7 @@ Refused            the request cannot be done, and saying why helps its sender
 ├── Conflict       the state of things forbids it
 ├── TakesTooLong   a read over its time limit
 └── TooMany        over a rate limit; carries the wait in seconds
+Outside            what we asked outside did not do it; with what to do
 Unavailable        our side cannot serve now; try again
 """
 
@@ -79,6 +80,18 @@ class TooMany(Refused):
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = max(1, retry_after)
+
+
+class Outside(BlameTrailError):
+    """Something that we asked outside did not do it: `reason` says what happened, `remedy` what to do. Neither holds a secret."""
+
+    code = "outside"
+    status = 502
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"{reason} {remedy}")
+        self.reason = reason
+        self.remedy = remedy
 
 
 class Unavailable(BlameTrailError):

@@ -57,6 +57,11 @@ class Key:
         """32 bytes derived for AES-256, so that no key serves two purposes."""
         return HKDF(SHA256(), 32, salt=None, info=b"blametrail seal v1").derive(self.material)
 
+    @cached_property
+    def for_signing(self) -> bytes:
+        """32 bytes derived for HMAC-SHA256 over what travels through a browser."""
+        return HKDF(SHA256(), 32, salt=None, info=b"blametrail sign v1").derive(self.material)
+
     def digest(self, token: str) -> str:
         return f"{self.id}:{hmac.new(self.material, token.encode('utf-8', 'surrogatepass'), hashlib.sha256).hexdigest()}"
 

@@ -14,21 +14,15 @@ OutboundError
 
 from __future__ import annotations
 
-from blametrail.kit.errors import BlameTrailError
+from blametrail.kit.errors import Outside
 
 REACH = "Check the address, and that this server can reach it."
 
 
-class OutboundError(BlameTrailError):
-    """Base of all; `reason` says what happened, `remedy` what to do. Neither holds a path, a query, a header or a body."""
+class OutboundError(Outside):
+    """Base of all; its words hold no path, query, header or body either."""
 
     code = "outbound"
-    status = 502
-
-    def __init__(self, reason: str, remedy: str) -> None:
-        super().__init__(f"{reason} {remedy}")
-        self.reason = reason
-        self.remedy = remedy
 
 
 class AddressRefused(OutboundError):
