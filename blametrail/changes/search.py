@@ -25,6 +25,7 @@ from blametrail.changes.tables import ChangeDocument
 from blametrail.changes.views import ChangeView, change_views
 from blametrail.changes.words import LONGEST_TEXT, Term, terms_of
 from blametrail.codehosts.tables import PullRequestFile
+from blametrail.kit.cursors import cursor_of, read_cursor
 from blametrail.kit.db import ScopedSession
 
 PAGE, MOST_PAGE = 20, 100
@@ -227,13 +228,10 @@ def _has_file(session: ScopedSession, pattern: str, *, at_once: bool) -> Any:
 
 
 def _cursor(place: _Place) -> str:
-    return f"{place.rank}~{place.merged_at.isoformat()}~{place.id}"
+    return f"{place.rank}~{cursor_of(place.merged_at, place.id)}"
 
 
 def _from_cursor(cursor: str) -> _Place | None:
-    try:
-        rank, at, id_ = cursor.split("~")
-        moment = datetime.fromisoformat(at)
-        return _Place(_Rank(int(rank)), moment, UUID(id_)) if moment.tzinfo else None
-    except (ValueError, OverflowError):
-        return None
+    rank, _, rest = cursor.partition("~")
+    place = read_cursor(rest)
+    return _Place(_Rank(int(rank)), *place) if place and rank in {str(known.value) for known in _Rank} else None

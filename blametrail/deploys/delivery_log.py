@@ -13,7 +13,8 @@ from sqlmodel import col, select
 from blametrail.catalog.deploy_tokens import TokenHolder
 from blametrail.deploys.tables import Delivery, Deploy
 from blametrail.deploys.views import short
-from blametrail.kit.clock import from_micros, now, to_micros
+from blametrail.kit.clock import now
+from blametrail.kit.cursors import Place, cursor_of, read_cursor
 from blametrail.kit.db import Prepared, ScopedSession
 from blametrail.kit.redact import redact
 
@@ -82,7 +83,7 @@ def log_delivery(
 
 def list_deliveries(session: ScopedSession, service_id: UUID, before: str = "", after: str = "") -> DeliveryPage:
     """The newest deliveries of a service, or those before or after a cursor; an unreadable one starts at the newest."""
-    older, newer = _place(before), _place(after)
+    older, newer = read_cursor(before), read_cursor(after)
     rows = _rows(session, service_id, older, newer)
     if newer and len(rows) <= PAGE:
         older = newer = None  # the first page has room for more than these
@@ -92,8 +93,8 @@ def list_deliveries(session: ScopedSession, service_id: UUID, before: str = "", 
         shown = shown[::-1]
     return DeliveryPage(
         deliveries=tuple(_view(row, commit_sha) for row, commit_sha in shown),
-        older=_cursor(shown[-1][0]) if shown and (is_more or newer) else "",
-        newer=_cursor(shown[0][0]) if shown and (older or newer) else "",
+        older=cursor_of(shown[-1][0].received_at, shown[-1][0].id) if shown and (is_more or newer) else "",
+        newer=cursor_of(shown[0][0].received_at, shown[0][0].id) if shown and (older or newer) else "",
     )
 
 
@@ -111,11 +112,8 @@ def _readable(body: bytes) -> str:
     return text if is_whole else f"{text[:BODY_CHARACTERS]}… ({len(body)} bytes in all)"
 
 
-_Place = tuple[datetime, UUID]
-
-
 def _rows(
-    session: ScopedSession, service_id: UUID, older: _Place | None, newer: _Place | None
+    session: ScopedSession, service_id: UUID, older: Place | None, newer: Place | None
 ) -> list[tuple[Delivery, str | None]]:
     """One more than a page, outwards from a place, with the commit of the deploy where there is one."""
     place = tuple_(col(Delivery.received_at), col(Delivery.id))
@@ -146,15 +144,3 @@ def _view(row: Delivery, commit_sha: str | None) -> DeliveryView:
         commit=short(commit_sha or (said[1] if said else "")),
         deploy_id=str(row.deploy_id) if commit_sha else "",
     )
-
-
-def _cursor(row: Delivery) -> str:
-    return f"{to_micros(row.received_at)}~{row.id}"
-
-
-def _place(cursor: str) -> _Place | None:
-    at, _, id_ = cursor.partition("~")
-    try:
-        return from_micros(int(at)), UUID(id_)
-    except (ValueError, OverflowError):
-        return None

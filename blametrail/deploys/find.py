@@ -19,6 +19,7 @@ from blametrail.deploys.filters import Filters
 from blametrail.deploys.tables import Deploy, DeployCommit
 from blametrail.deploys.timeline import Window
 from blametrail.deploys.views import DeployView, deploy_view, newest_first, short
+from blametrail.kit.cursors import cursor_of, read_cursor
 from blametrail.kit.db import ScopedSession
 from blametrail.kit.errors import NotFound
 
@@ -75,14 +76,14 @@ def find_deploys(
     if window is not None:
         conditions += [Deploy.deployed_at >= window.start, Deploy.deployed_at <= window.end]
     page = select(Deploy).where(*conditions).order_by(*newest_first(bool(filters.services or filters.environments)))
-    if after := _from_cursor(cursor):
+    if after := read_cursor(cursor):
         page = page.where(tuple_(col(Deploy.deployed_at), col(Deploy.id)) < after)
     rows = session.exec(page.limit(limit + 1)).all()
     services = names(session)
     return DeployPage(
         deploys=tuple(deploy_view(row, services.get(row.service_id, "")) for row in rows[:limit]),
         count=session.exec(select(func.count()).select_from(Deploy).where(*conditions)).one(),
-        next_cursor=_cursor(rows[limit - 1]) if len(rows) > limit else "",
+        next_cursor=cursor_of(rows[limit - 1].deployed_at, rows[limit - 1].id) if len(rows) > limit else "",
     )
 
 
@@ -141,16 +142,3 @@ def _at(session: ScopedSession, place: neighbours.Place | None) -> Deploy | None
 
 def _view(row: Deploy | None, service: str) -> DeployView | None:
     return deploy_view(row, service) if row else None
-
-
-def _cursor(row: Deploy) -> str:
-    return f"{row.deployed_at.isoformat()}~{row.id}"
-
-
-def _from_cursor(cursor: str) -> tuple[datetime, UUID] | None:
-    at, _, id_ = cursor.partition("~")
-    try:
-        moment = datetime.fromisoformat(at)
-        return (moment, UUID(id_)) if moment.tzinfo else None
-    except ValueError:
-        return None
