@@ -90,9 +90,12 @@ class KeyRing:
 
 def key_ring() -> KeyRing:
     """The keys of this installation; a changed key file is read again."""
-    path = settings().data_dir / "secret.key"
-    changed = path.stat().st_mtime_ns if path.exists() else 0
-    return _loaded(settings().secret_keys, settings().data_dir, changed)
+    data_dir = settings().data_dir
+    try:
+        changed = os.stat(_key_file(data_dir)).st_mtime_ns  # plain text and one call: each post asks
+    except OSError:
+        changed = 0
+    return _loaded(settings().secret_keys, data_dir, changed)
 
 
 def load_key_ring(configured: str, data_dir: Path) -> KeyRing:
@@ -131,6 +134,11 @@ def check_known_keys(session: ScopedSession, ring: KeyRing, origin: str) -> None
 def origin_of_keys() -> str:
     """Where an operator finds the keys."""
     return "BLAMETRAIL_SECRET_KEYS" if settings().secret_keys.strip() else str(settings().data_dir / "secret.key")
+
+
+@lru_cache(maxsize=8)
+def _key_file(data_dir: Path) -> str:
+    return str(data_dir / "secret.key")
 
 
 @lru_cache(maxsize=8)

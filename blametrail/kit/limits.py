@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable
 from functools import cache, lru_cache
@@ -18,6 +19,7 @@ from blametrail.settings import settings
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+SECONDS_BETWEEN_SWEEPS = 1.0
 
 
 class RateLimits:
@@ -25,7 +27,7 @@ class RateLimits:
     not answer, each process counts for itself: a deploy must not be lost because a counter is."""
 
     def __init__(self, redis_url: str = "") -> None:
-        self._alone = MovingWindowRateLimiter(MemoryStorage())
+        self._alone = MovingWindowRateLimiter(_memory())
         self._shared = MovingWindowRateLimiter(_redis(redis_url)) if redis_url else None
 
     def hit(self, rate: str, *key: str) -> int | None:
@@ -51,6 +53,25 @@ class RateLimits:
     def _wait(self, rate: str, *key: str) -> int:
         window = self._ask(lambda limiter: limiter.get_window_stats(_item(rate), *key))
         return max(1, math.ceil(float(window.reset_time) - time.time()))
+
+
+def _memory() -> MemoryStorage:
+    """Counters in memory. Left alone, it starts a thread at most hits, which takes longer than the counting."""
+    storage = MemoryStorage()
+    storage.timer.cancel()
+    storage.timer = _Sweep(SECONDS_BETWEEN_SWEEPS, storage.timer.function)
+    storage.timer.start()
+    return storage
+
+
+class _Sweep(threading.Timer):
+    """Forgets what is over, again and again, as long as the process lives."""
+
+    daemon = True
+
+    def run(self) -> None:
+        while not self.finished.wait(self.interval):
+            self.function()
 
 
 def _redis(url: str) -> Storage:
