@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete
+from sqlalchemy import bindparam, delete
+from sqlalchemy import select as sql_select
 from sqlmodel import col, select
 
 from blametrail.accounts.organizations import normal_email, of_person
@@ -14,7 +15,7 @@ from blametrail.accounts.passwords import PasswordHash, hash_apart, verify_apart
 from blametrail.accounts.roles import Actor, Role
 from blametrail.accounts.tables import LoginSession, Membership, Organization, Person
 from blametrail.kit.clock import now
-from blametrail.kit.db import EVERY_ORGANIZATION, Database, ScopedSession
+from blametrail.kit.db import EVERY_ORGANIZATION, Database, Prepared, ScopedSession, UtcTime
 from blametrail.kit.errors import Conflict, Invalid, NotFound, NotSignedIn
 from blametrail.kit.keys import KeyRing
 from blametrail.kit.tokens import new_token
@@ -23,6 +24,27 @@ COOKIE = "blametrail_session"
 LIFETIME = timedelta(days=14)
 SLIDE_AFTER = timedelta(minutes=10)
 WRONG = "The e-mail address or the password is wrong."
+
+_BY_DIGEST = Prepared(
+    sql_select(
+        col(LoginSession.id),
+        col(Person.id),
+        col(Organization.id),
+        col(Organization.name),
+        col(Organization.time_zone),
+        col(Person.email),
+        col(Person.name),
+        col(Membership.role),
+        col(LoginSession.seen_at),
+    )
+    .join(Person, col(Person.id) == col(LoginSession.person_id))
+    .join(Membership, col(Membership.person_id) == col(Person.id))
+    .join(Organization, col(Organization.id) == col(Membership.organization_id))
+    .where(col(LoginSession.token_hash) == bindparam("digest"))
+    .where(col(LoginSession.expires_at) > bindparam("now", type_=UtcTime))
+    .where(col(Membership.organization_id) == col(LoginSession.organization_id)),
+    finds_organization=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,29 +110,12 @@ def find_actor(session: ScopedSession, keys: KeyRing, token: str) -> Actor | Non
     """Who a session's token stands for; None when it is unknown, ended, or its person was removed."""
     if not token:
         return None
-    row = session.exec(
-        select(LoginSession, Person, Membership, Organization)
-        .join(Person, col(Person.id) == col(LoginSession.person_id))
-        .join(Membership, col(Membership.person_id) == col(Person.id))
-        .join(Organization, col(Organization.id) == col(Membership.organization_id))
-        .where(col(LoginSession.token_hash).in_(keys.digests(token)))
-        .where(col(LoginSession.expires_at) > now())
-        .where(col(Membership.organization_id) == col(LoginSession.organization_id))
-    ).first()
-    if row is None:
+    moment = now()
+    rows = next(filter(None, (session.run(_BY_DIGEST, digest=digest, now=moment) for digest in keys.digests(token))), None)
+    if rows is None:
         return None
-    login, person, membership, organization = row
-    return Actor(
-        session_id=login.id,
-        person_id=person.id,
-        organization_id=organization.id,
-        organization=organization.name,
-        time_zone=organization.time_zone,
-        email=person.email,
-        name=person.name,
-        role=Role(membership.role),
-        seen_at=login.seen_at,
-    )
+    session_id, person_id, organization_id, organization, time_zone, email, name, role, seen_at = rows[0]
+    return Actor(session_id, person_id, organization_id, organization, time_zone, email, name, Role(role), seen_at)
 
 
 def slide(session: ScopedSession, keys: KeyRing, token: str) -> None:

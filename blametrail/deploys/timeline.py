@@ -62,11 +62,16 @@ def timeline(session: ScopedSession, window: Window, filters: Filters, group_by:
     """What a window shows. Cost grows with lanes, marks and one index entry a deploy."""
     services = names(session)
     keys: list[Any] = list(services) if group_by == "service" else environments(session)
-    marks: dict[str, list[Mark]] = {}
+    marks: dict[Any, list[Mark]] = {}
     for s in count_slices(session, keys, window.start, window.end, filters, group_by):
-        marks.setdefault(str(s.lane), []).append(Mark(s.start, s.end, s.count, s.rollbacks))
+        marks.setdefault(s.lane, []).append(Mark(s.start, s.end, s.amount, s.rollbacks))
     lanes = [
-        Lane(key, _label(key, services, group_by), tuple(cluster(found, window.length * ROOM)), sum(m.count for m in found))
+        Lane(
+            str(key),
+            services[key] if group_by == "service" else key,
+            tuple(cluster(found, window.length * ROOM)),
+            sum(m.count for m in found),
+        )
         for key, found in marks.items()
     ]
     shown = sorted(sorted(lanes, key=lambda lane: -lane.count)[:MOST_LANES], key=lambda lane: lane.label.lower())
@@ -76,10 +81,6 @@ def timeline(session: ScopedSession, window: Window, filters: Filters, group_by:
         count=sum(lane.count for lane in lanes),
         hidden_lanes=len(lanes) - len(shown),
     )
-
-
-def _label(key: str, services: Mapping[UUID, str], group_by: GroupBy) -> str:
-    return services[UUID(key)] if group_by == "service" else key
 
 
 def cluster(marks: Iterable[Mark], room: timedelta) -> list[Mark]:

@@ -92,7 +92,7 @@ def key_ring() -> KeyRing:
     """The keys of this installation; a changed key file is read again."""
     data_dir = settings().data_dir
     try:
-        changed = os.stat(_key_file(data_dir)).st_mtime_ns  # plain text and one call: each post asks
+        changed = _key_file(data_dir).stat().st_mtime_ns  # each post asks: one call, of a path that is made once
     except OSError:
         changed = 0
     return _loaded(settings().secret_keys, data_dir, changed)
@@ -137,8 +137,8 @@ def origin_of_keys() -> str:
 
 
 @lru_cache(maxsize=8)
-def _key_file(data_dir: Path) -> str:
-    return str(data_dir / "secret.key")
+def _key_file(data_dir: Path) -> Path:
+    return data_dir / "secret.key"
 
 
 @lru_cache(maxsize=8)
