@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, tuple_
@@ -32,7 +33,6 @@ class DeployPage:
     """Newest first; `next_cursor` is empty on the last page."""
 
     deploys: tuple[DeployView, ...]
-    count: int
     next_cursor: str
 
 
@@ -72,19 +72,24 @@ def find_deploys(
     session: ScopedSession, filters: Filters, window: Window | None = None, cursor: str = "", limit: int = PAGE
 ) -> DeployPage:
     """A page of deploys, newest first; an unreadable cursor starts at the first page."""
-    conditions = filters.conditions()
-    if window is not None:
-        conditions += [Deploy.deployed_at >= window.start, Deploy.deployed_at <= window.end]
-    page = select(Deploy).where(*conditions).order_by(*newest_first(bool(filters.services or filters.environments)))
+    page = (
+        select(Deploy)
+        .where(*_conditions(filters, window))
+        .order_by(*newest_first(bool(filters.services or filters.environments)))
+    )
     if after := read_cursor(cursor):
         page = page.where(tuple_(col(Deploy.deployed_at), col(Deploy.id)) < after)
     rows = session.exec(page.limit(limit + 1)).all()
     services = names(session)
     return DeployPage(
         deploys=tuple(deploy_view(row, services.get(row.service_id, "")) for row in rows[:limit]),
-        count=session.exec(select(func.count()).select_from(Deploy).where(*conditions)).one(),
         next_cursor=cursor_of(rows[limit - 1].deployed_at, rows[limit - 1].id) if len(rows) > limit else "",
     )
+
+
+def count_deploys(session: ScopedSession, filters: Filters, window: Window | None = None) -> int:
+    """How many deploys all pages hold together."""
+    return session.exec(select(func.count()).select_from(Deploy).where(*_conditions(filters, window))).one()
 
 
 def find_deploy(session: ScopedSession, deploy_id: UUID) -> DeployDetail:
@@ -122,6 +127,11 @@ def newest_by_service(session: ScopedSession) -> dict[str, DeployView]:
     of_service = select(Deploy.id).where(Deploy.service_id == Service.id).order_by(col(Deploy.deployed_at).desc()).limit(1)
     newest = select(Deploy).join(Service, col(Deploy.id) == of_service.correlate(Service).scalar_subquery())
     return {str(row.service_id): deploy_view(row, services.get(row.service_id, "")) for row in session.exec(newest)}
+
+
+def _conditions(filters: Filters, window: Window | None) -> list[Any]:
+    within = [Deploy.deployed_at >= window.start, Deploy.deployed_at <= window.end] if window else []
+    return [*filters.conditions(), *within]
 
 
 def _commits(session: ScopedSession, row: Deploy, link: RepositoryLink | None) -> list[CommitView]:

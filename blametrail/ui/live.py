@@ -21,9 +21,8 @@ from blametrail.kit.live import EVERYTHING, Announcement, hub
 from blametrail.ui.guard import current_actor
 
 log = structlog.get_logger(__name__)
-PAUSE, BUSY_PAUSE = 0.05, 0.12
-"""Seconds between two refreshes of everybody; the longer one while several commits come in that time:
-a browser that is sent more than it can draw shows everything late."""
+PAUSE = 0.1
+"""Seconds between two refreshes of everybody: a browser that is sent more than it can draw shows everything late."""
 
 PATIENCE = 0.5
 """Seconds that everybody waits for the slowest page of a round; from then on it is refreshed on its own."""
@@ -100,11 +99,10 @@ async def _refresh_forever(app: rx.App, wake: asyncio.Event) -> None:
     while True:
         await wake.wait()
         wake.clear()
-        commits = len(_waiting)
         heard = {announcement for told in _waiting for announcement in told}
         _waiting.clear()
         await _refresh_all(app, heard)
-        await asyncio.sleep(BUSY_PAUSE if commits > 1 else PAUSE)
+        await asyncio.sleep(PAUSE)
 
 
 async def _refresh_all(app: rx.App, heard: set[Announcement]) -> None:

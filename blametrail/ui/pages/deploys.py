@@ -120,13 +120,14 @@ class DeploysState(rx.State):
 def _find(session: ScopedSession, address: Address, cursor: str) -> dict[str, Any]:
     names = services.names(session)
     window = None if address.follows_now else address.window(now())
-    page = find.find_deploys(session, address.filters(names), window, cursor)
+    filters = address.filters(names)
+    page = find.find_deploys(session, filters, window, cursor)
     return {
         "filters": filter_vars(session, address, names),
         "page": {
             "ready": True,
             "rows": [deploy_row(d) for d in page.deploys],
-            "count": page.count,
+            "count": find.count_deploys(session, filters, window),
             "fresh": 0,
             "next_cursor": page.next_cursor,
             "bounded": window is not None,

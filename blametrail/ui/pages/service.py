@@ -14,7 +14,7 @@ from blametrail.catalog.snippets import snippets, try_it
 from blametrail.codehosts.connections import list_connections
 from blametrail.deploys import delivery_log
 from blametrail.deploys.filters import Filters
-from blametrail.deploys.find import find_deploys
+from blametrail.deploys.find import count_deploys, find_deploys
 from blametrail.doctor import diagnose
 from blametrail.kit.clock import now
 from blametrail.kit.db import ScopedSession, database
@@ -116,7 +116,8 @@ def _load(session: ScopedSession, service_id: UUID, before: str, after: str) -> 
     """Everything the page shows, by the name of its var."""
     s = services.view(session, service_id)
     token = deploy_tokens.current(session, service_id)
-    deploys = find_deploys(session, Filters(services=(service_id,)), limit=8)
+    of_service = Filters(services=(service_id,))
+    deploys, count = find_deploys(session, of_service, limit=8).deploys, count_deploys(session, of_service)
     log = delivery_log.list_deliveries(session, service_id, before, after)
     last = log.deliveries[0] if log.deliveries and not log.newer else None
     needs = {id_ for id_, _ in s.depends_on}
@@ -143,13 +144,13 @@ def _load(session: ScopedSession, service_id: UUID, before: str, after: str) -> 
         "ingest_url": f"{settings().base_url}/api/ingest/deploy",
         "try_it": try_it(settings().base_url),
         "snippets": [{"title": x.title, "hint": x.hint, "text": x.text} for x in snippets(settings().base_url)],
-        "rows": [deploy_row(d) for d in deploys.deploys],
-        "deploy_count": deploys.count,
+        "rows": [deploy_row(d) for d in deploys],
+        "deploy_count": count,
         **delivery_vars(log, str(service_id)),
         "diagnosis": diagnosis_row(diagnose(session, service_id)),
         "connections": list_connections(session, service_id),
-        "refused": last.reason if last and last.status != 200 and not deploys.count else "",
-        "delete_scope": f"This deletes {s.name} with its {deploys.count} deploys, its deploy token and its delivery log. "
+        "refused": last.reason if last and last.status != 200 and not count else "",
+        "delete_scope": f"This deletes {s.name} with its {count} deploys, its deploy token and its delivery log. "
         "CI that still posts with the token is refused. It cannot be undone.",
     }
 
