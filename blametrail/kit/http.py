@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import random
 import ssl
-import time
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -23,7 +21,6 @@ import anyio
 import certifi
 import httpcore
 import httpx
-import stamina
 
 from blametrail.kit.clock import now
 from blametrail.kit.inside import GuardedBackend
@@ -44,11 +41,6 @@ from blametrail.settings import HOST_NAME
 TOTAL_SECONDS = 30.0
 LARGEST_ANSWER = 10_000_000
 MOST_REDIRECTS = 5
-TRIES = 3
-RETRY_SECONDS = 120.0
-LONGEST_WAIT = 60.0
-PASSING_STATUSES = frozenset({429, 502, 503, 504})
-"""Answers that say "later": too many requests, and three ways of a server being away."""
 
 _DEADLINE = "blametrail.deadline"
 _USER_AGENT = f"BlameTrail/{version('blametrail')}"
@@ -93,54 +85,6 @@ def outbound(
         )
     except httpx.InvalidURL:
         raise _no_address() from None
-
-
-async def retrying(
-    read: Callable[[], Awaitable[httpx.Response]],
-    *,
-    tries: int = TRIES,
-    total_seconds: float = RETRY_SECONDS,
-    first_wait: float = 0.5,
-) -> httpx.Response:
-    """The answer of `read`, which may be called `tries` times: only for what changes nothing however often it is done.
-
-    It is called again after 429, 502, 503, 504 and Unreachable, as late as Retry-After asks, else after growing waits with
-    jitter; `first_wait` and `total_seconds` are in seconds. When waiting longer would not fit into a minute or the total,
-    the last answer is returned as it is, its status for the caller to judge; the last OutboundError is raised.
-    """
-    until = time.monotonic() + total_seconds
-    last: httpx.Response | None = None
-
-    def wait_for(error: Exception) -> bool | float:
-        if not isinstance(error, _TryAgain):
-            return isinstance(error, Unreachable)
-        asked = retry_after(error.answer.headers.get("retry-after", ""))
-        if asked is None:
-            return True
-        if asked > LONGEST_WAIT or time.monotonic() + asked > until:
-            return False
-        # Everybody who was turned away comes back at the asked time; not all in the same instant.
-        return asked + random.uniform(0, 1)  # noqa: S311
-
-    try:
-        async for attempt in stamina.retry_context(
-            wait_for,
-            attempts=tries,
-            timeout=total_seconds,
-            wait_initial=first_wait,
-            wait_max=LONGEST_WAIT,
-            wait_jitter=first_wait,
-        ):
-            with attempt:
-                if last is not None:
-                    await last.aclose()
-                last = await read()
-                if last.status_code in PASSING_STATUSES:
-                    raise _TryAgain(last)
-                return last
-    except _TryAgain as error:
-        return error.answer
-    raise AssertionError("a retry ends with an answer or an error")
 
 
 class _Client(httpx.AsyncClient):
@@ -299,14 +243,6 @@ class _Body(httpx.AsyncByteStream):
 
     def _unreadable(self) -> Unreadable:
         return Unreadable(f"{self._host} answered something that cannot be unpacked.", "Try again later.")
-
-
-class _TryAgain(Exception):
-    """An answer that says "later"."""
-
-    def __init__(self, answer: httpx.Response) -> None:
-        super().__init__(f"{_host(answer.url)} answered {answer.status_code}")
-        self.answer = answer
 
 
 _BROKEN = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import gzip
 import logging
@@ -17,7 +16,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,6 @@ from typing import Any
 import httpcore
 import httpx
 import pytest
-import stamina
 import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -38,7 +35,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from blametrail.kit import http
-from blametrail.kit.http import outbound, retrying
+from blametrail.kit.http import outbound
 from blametrail.kit.inside import Address, Allowed, GuardedBackend, Resolver, is_inside, resolve_name
 from blametrail.kit.outbound_errors import (
     AddressRefused,
@@ -53,7 +50,7 @@ from blametrail.kit.outbound_errors import (
     Unreadable,
 )
 from blametrail.settings import Settings, settings
-from tests.running import ROOT, free_port
+from tests.running import free_port
 
 NOBODY = Allowed.from_text("")
 LOOPBACK = Allowed.from_text("127.0.0.1, localhost, ::1")
@@ -1029,8 +1026,7 @@ async def test_it_tells_no_secret(caplog: pytest.LogCaptureFixture, capsys: pyte
             assert error.value.__suppress_context__ or error.value.__context__ is None, url
         with pytest.raises(OutboundError, match="cannot be written"):
             await client.get(site.url(), headers={"Authorization": f"{WORD}\r\nX: y"})
-        answer = await retrying(lambda: client.get(f"{site.url('/busy')}?{WORD}"), tries=2, first_wait=0.01)
-        assert answer.status_code == 503
+        assert (await client.get(f"{site.url('/busy')}?{WORD}")).status_code == 503
     told = "\n".join(f"{record.getMessage()} {record.args}" for record in caplog.records if "asyncio" not in record.name)
     assert WORD not in told + "".join(capsys.readouterr())
 
@@ -1056,190 +1052,3 @@ def test_it_serves_under_uvloop(tmp_path: Path) -> None:
                 await client.get(site.url())
 
     uvloop.run(calls())
-
-
-# Trying again
-
-
-@pytest.fixture
-def waits() -> Iterator[list[float]]:
-    """The seconds waited before each new try."""
-    seen: list[float] = []
-    stamina.instrumentation.set_on_retry_hooks([lambda details: seen.append(details.wait_for)])
-    yield seen
-    stamina.instrumentation.set_on_retry_hooks(None)
-
-
-@pytest.mark.parametrize("status", [429, 502, 503, 504])
-async def test_it_tries_again_later(status: int, waits: list[float]) -> None:
-    answers = one_after_another(written(status), written(status), written(200))
-    async with serving(answers) as site, local() as client:
-        answer = await retrying(lambda: client.get(site.url()), first_wait=0.01)
-        assert answer.status_code == 200 and len(site.heard) == 3
-    assert 0.01 <= waits[0] <= 0.02 and 0.02 <= waits[1] <= 0.03
-
-
-@pytest.mark.parametrize("status", [200, 304, 400, 401, 403, 404, 500, 501])
-async def test_it_takes_other_answers_as_they_are(status: int) -> None:
-    async with serving(always(status, Retry_After="1")) as site, local() as client:
-        assert (await retrying(lambda: client.get(site.url()))).status_code == status
-        assert len(site.heard) == 1
-
-
-async def test_it_gives_up_with_the_last_answer(waits: list[float]) -> None:
-    async with serving(always(503, b"busy")) as site, local() as client:
-        answer = await retrying(lambda: client.get(site.url()), tries=4, first_wait=0.01)
-        assert (answer.status_code, answer.text, len(site.heard), len(waits)) == (503, "busy", 4, 3)
-
-
-async def test_it_tries_again_what_broke_off(waits: list[float]) -> None:
-    async def breaks(_heard: Heard, writer: asyncio.StreamWriter) -> None:
-        if len(site.heard) == 1:
-            writer.close()
-        elif len(site.heard) == 2:
-            writer.write(written(200)[:-2])
-            writer.close()
-        else:
-            writer.write(written(200))
-
-    async with serving(breaks) as site, local() as client:
-        assert (await retrying(lambda: client.get(site.url()), first_wait=0.01)).text == "hello"
-    async with local() as client:
-        with pytest.raises(Unreachable):
-            await retrying(lambda: client.get(f"http://127.0.0.1:{free_port()}/"), tries=2, first_wait=0.01)
-    assert len(waits) == 3
-
-
-async def test_it_does_not_insist_on_what_will_not_pass(waits: list[float], tmp_path: Path) -> None:
-    tls, _ = certificate(tmp_path, ["127.0.0.1"])
-    slow = dripping(b"HTTP/1.1 200 OK\r\n\r\n", b"x")
-    async with serving(always(), tls) as sealed, serving(slow) as drip, local(total_seconds=0.3) as client:
-        for url in ("http://10.0.0.1/", "file:///x", sealed.url(), drip.url()):
-            with pytest.raises((AddressRefused, TlsFailed, TimedOut)):
-                await retrying(lambda url=url: client.get(url))  # type: ignore[misc]
-    assert not waits
-
-
-@pytest.mark.parametrize("kind", ["seconds", "date"])
-async def test_it_comes_back_when_it_is_asked_to(kind: str, waits: list[float]) -> None:
-    async def answer(_heard: Heard, writer: asyncio.StreamWriter) -> None:
-        later = "1" if kind == "seconds" else format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
-        writer.write(written() if len(site.heard) > 1 else written(429, Retry_After=later))
-
-    async with serving(answer) as site, local() as client:
-        assert (await retrying(lambda: client.get(site.url()), first_wait=30)).status_code == 200
-    assert len(waits) == 1 and 0.5 <= waits[0] <= 3.1
-
-
-@pytest.mark.parametrize("later", ["3600", "9" * 400, "Fri, 31 Dec 2199 23:59:59 GMT", "5"])
-async def test_it_sits_through_no_long_wait(later: str, waits: list[float]) -> None:
-    async with serving(always(503, Retry_After=later)) as site, local() as client:
-        answer = await retrying(lambda: client.get(site.url()), total_seconds=4)
-        assert answer.status_code == 503 and len(site.heard) == 1
-    assert not waits
-
-
-@pytest.mark.parametrize("later", ["", "soon", "-5", "1.5", "²", "Fri, 99 Dec 2199 23:59:59 GMT"])
-async def test_it_waits_by_itself_when_it_cannot_read_when(later: str, waits: list[float]) -> None:
-    answers = one_after_another(written(503, Retry_After=later), written())
-    async with serving(answers) as site, local() as client:
-        assert (await retrying(lambda: client.get(site.url()), first_wait=0.01)).status_code == 200
-    assert waits[0] <= 0.02
-
-
-@given(st.text(st.characters(max_codepoint=255)) | st.from_regex(r"[A-Z][a-z]{2}, \d+ [A-Z][a-z]{2} \d+ \d+:\d+:\d+ .{3}"))
-@tries(deadline=None)
-def test_it_reads_any_retry_after(header: str) -> None:
-    asked = http.retry_after(header)
-    assert asked is None or asked >= 0
-
-
-async def test_it_gives_connections_back_between_tries(waits: list[float]) -> None:
-    """A client has twenty connections; a try that kept its own would be noticed here."""
-    async with serving(always(503, b"x" * 100_000)) as site, local(pool_seconds=0.5) as client:
-        for _ in range(21):
-            answer = await retrying(
-                lambda: client.send(client.build_request("GET", site.url()), stream=True), tries=2, first_wait=0.001
-            )
-            assert len(await answer.aread()) == 100_000
-    assert len(waits) == 21
-
-
-# The only door
-
-OTHER_DOORS = {
-    "cli.py": "talks to our own server, as CI does",
-    "demo.py": "talks to our own server, as CI does",
-    "deploy_client.py": "runs in CI, where the address is the operator's own",
-    "kit/http.py": "is the door",
-    "kit/inside.py": "is the door's lock",
-}
-CALLS = {"AsyncClient", "Client", "get", "post", "put", "patch", "delete", "head", "options", "request", "stream"}
-CALLS |= {"AsyncHTTPTransport", "HTTPTransport"}
-LIBRARIES = {"aiohttp", "requests", "urllib3", "httpcore", "http.client", "urllib.request"}
-
-
-def doors(source: str) -> list[int]:
-    """The lines where a source calls out by itself."""
-    found = []
-    for node in ast.walk(ast.parse(source)):
-        match node:
-            case ast.Attribute(value=ast.Name(id="httpx"), attr=name, lineno=line) if name in CALLS:
-                if not _is_annotation_only(source, line, name):
-                    found.append(line)
-            case ast.ImportFrom(module="httpx", names=names, lineno=line) if CALLS & {a.name for a in names}:
-                found.append(line)
-            case ast.ImportFrom(module=str(module), lineno=line) if _is_library(module):
-                found.append(line)
-            case ast.ImportFrom(module=str(module), names=names, lineno=line) if any(
-                _is_library(f"{module}.{a.name}") for a in names
-            ):
-                found.append(line)
-            case ast.Import(names=names, lineno=line) if any(_is_library(a.name) for a in names):
-                found.append(line)
-            case ast.Import(names=names, lineno=line) if any(a.name == "httpx" and a.asname for a in names):
-                found.append(line)
-    return found
-
-
-def _is_annotation_only(source: str, line: int, name: str) -> bool:
-    """A function may say that it takes a client; only making one is a door."""
-    return f"httpx.{name}(" not in source.splitlines()[line - 1]
-
-
-def _is_library(module: str) -> bool:
-    return any(module == library or module.startswith(f"{library}.") for library in LIBRARIES)
-
-
-def test_it_is_the_only_door() -> None:
-    package = ROOT / "blametrail"
-    for path in package.rglob("*.py"):
-        name = str(path.relative_to(package))
-        if "_project" not in path.parts and name not in OTHER_DOORS:
-            assert not doors(path.read_text()), f"{name} calls out by itself; use outbound() of kit/http.py"
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "httpx.AsyncClient(timeout=1)",
-        "httpx.Client()",
-        "httpx.get(url)",
-        "with httpx.stream('GET', url): pass",
-        "from httpx import AsyncClient",
-        "import httpx as h",
-        "import requests",
-        "import urllib.request",
-        "from urllib import request",
-        "from urllib.request import urlopen",
-        "import aiohttp",
-        "from http.client import HTTPConnection",
-    ],
-)
-def test_it_finds_other_doors(source: str) -> None:
-    assert doors(source)
-
-
-@pytest.mark.parametrize("source", ["def f(c: httpx.AsyncClient) -> httpx.Response: ...", "from urllib.parse import urlsplit"])
-def test_it_finds_no_door_where_there_is_none(source: str) -> None:
-    assert not doors(source)
