@@ -104,7 +104,7 @@ def _deploys(session: ScopedSession, service_id: UUID, latest: Deploy | None) ->
         return Step(question, Health.GOOD, f"The newest is of {latest.deployed_at:%Y-%m-%d %H:%M} UTC.")
     refused = session.exec(
         select(Delivery)
-        .where(Delivery.service_id == service_id, Delivery.status != 200)
+        .where(Delivery.service_id == service_id, Delivery.status != 200, Delivery.route != "change")
         .order_by(col(Delivery.received_at).desc())
         .limit(1)
     ).first()

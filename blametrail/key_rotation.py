@@ -11,6 +11,8 @@ from blametrail.accounts.tables import ApiToken, Invitation, LoginSession
 from blametrail.catalog.tables import DeployToken
 from blametrail.changes.tables import WebhookSecret
 from blametrail.codehosts.tables import Connection
+from blametrail.incidents.alerts.tables import AlertSource
+from blametrail.incidents.monitors.tables import Monitor
 from blametrail.kit.clock import now
 from blametrail.kit.db import EVERY_ORGANIZATION, ScopedSession, Tenanted, database
 from blametrail.kit.errors import Conflict
@@ -18,7 +20,13 @@ from blametrail.kit.keys import KeyRing, KnownKey, add_key_to_file, key_ring, or
 from blametrail.kit.vault import reseal_some
 from blametrail.settings import settings
 
-SEALED: tuple[tuple[type[Tenanted], str], ...] = ((Connection, "secret_sealed"), (WebhookSecret, "secret_sealed"))
+SEALED: tuple[tuple[type[Tenanted], str], ...] = (
+    (Connection, "secret_sealed"),
+    (WebhookSecret, "secret_sealed"),
+    (AlertSource, "secret_sealed"),
+    (AlertSource, "confirm_sealed"),
+    (Monitor, "headers_sealed"),
+)
 """Every column that holds envelopes; a test finds the ones that are missing here."""
 
 HASHED: tuple[tuple[Any, str, Any], ...] = (
@@ -28,6 +36,7 @@ HASHED: tuple[tuple[Any, str, Any], ...] = (
         "API tokens",
         lambda: col(ApiToken.revoked_at).is_(None) & (col(ApiToken.expires_at).is_(None) | (col(ApiToken.expires_at) > now())),
     ),
+    (AlertSource, "alert tokens", lambda: col(AlertSource.token_hash) != ""),
     (LoginSession, "sessions", lambda: col(LoginSession.expires_at) > now()),
     (Invitation, "invitations", lambda: (col(Invitation.expires_at) > now()) & col(Invitation.used_at).is_(None)),
 )

@@ -14,9 +14,14 @@ from sqlalchemy import create_engine, pool, text
 
 import blametrail.accounts.tables
 import blametrail.catalog.tables
+import blametrail.changes.events.tables
 import blametrail.changes.tables
 import blametrail.codehosts.tables
 import blametrail.deploys.tables
+import blametrail.incidents.alerts.tables
+import blametrail.incidents.event_tables
+import blametrail.incidents.monitors.tables
+import blametrail.incidents.tables
 import blametrail.kit.job_tables  # noqa: F401  (tables register themselves)
 from blametrail.kit.db import EVERY_ORGANIZATION, database
 from blametrail.kit.keys import check_known_keys, key_ring, origin_of_keys

@@ -95,6 +95,7 @@ class Settings(BaseSettings):
         "10/minute",
         description="Passwords that may be tried per account until one is right, and ten times as many per client address.",
     )
+    alert_rate_limit: Rate = Field("1200/minute", description="Messages of alert sources allowed per client address.")
     api_rate_limit: Rate = Field("300/minute", description="Requests to the read API allowed per API token.")
     sockets_per_address: int = Field(
         100, ge=1, description="Pages that may be open at once per client address; an IPv6 /64 network counts as one."

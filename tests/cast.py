@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import httpx
@@ -15,8 +15,14 @@ from blametrail.accounts import organizations
 from blametrail.accounts.passwords import hash_password
 from blametrail.accounts.sessions import COOKIE
 from blametrail.accounts.tables import Membership, Person
+from blametrail.changes.events.tables import ChangeEvent
 from blametrail.changes.tables import WebhookDelivery, WebhookSecret
 from blametrail.codehosts.tables import Connection, PullRequest
+from blametrail.incidents.alerts.tables import AlertDelivery, AlertRoute, AlertSource
+from blametrail.incidents.monitors.tables import MaintenanceWindow, Monitor
+from blametrail.incidents.open import open_incident
+from blametrail.incidents.reports import Onset, Report, Symptom
+from blametrail.incidents.states import IncidentType, Severity
 from blametrail.kit.clock import now
 from blametrail.kit.db import EVERY_ORGANIZATION, Database, ScopedSession
 from tests.running import PASSWORD, Server
@@ -37,6 +43,13 @@ class Cast:
     change_id: str
     webhook_secret_id: str
     webhook_id: str
+    incident_id: str
+    change_event_id: str
+    monitor_id: str
+    window_id: str
+    alert_source_id: str
+    alert_mapping_id: str
+    alert_message_id: str
     organization_id: str
     other_organization_id: str
 
@@ -58,6 +71,10 @@ def cast(server: Server) -> Cast:
         deploy.json()["deploy_id"],
         connection,
         *_tell(server, acme),
+        _break(server, acme, UUID(service["id"])),
+        _change(server, acme),
+        *_watch(server, acme, UUID(service["id"])),
+        *_alert(server, acme, UUID(service["id"])),
         str(acme),
         str(other),
     )
@@ -93,21 +110,62 @@ def _tell(server: Server, acme: UUID) -> tuple[str, str, str]:
     return str(change.id), str(secret.id), str(webhook.id)
 
 
+def _break(server: Server, acme: UUID, service_id: UUID) -> str:
+    """Give Acme an incident; answers its id."""
+    at = now()
+    report = Report(
+        type=IncidentType.MANUAL,
+        severity=Severity.ERROR,
+        title=f"{CANARY} incident",
+        onset=Onset(at, at, at, CANARY),
+        detected_at=at,
+        who="alice",
+        symptom=Symptom(error_message=CANARY),
+        service_ids=(service_id,),
+    )
+    with opened(server) as db:
+        return str(db.write_now(acme, open_incident, report))
+
+
+def _change(server: Server, acme: UUID) -> str:
+    """Give Acme a change event of long ago that a person told of; answers its id."""
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    event = ChangeEvent(kind="config", title=f"{CANARY} event", started_at=long_ago, source="", is_of_all_services=True)
+    with opened(server) as db:
+        db.write_now(acme, lambda s: s.add(event))
+    return str(event.id)
+
+
+def _watch(server: Server, acme: UUID, service_id: UUID) -> tuple[str, str]:
+    """Give Acme a monitor, which is paused, and a maintenance window; answers their ids."""
+    at = now()
+    monitor = Monitor(service_id=service_id, environment="production", name=f"{CANARY} monitor", url="http://127.0.0.1:9/")
+    window = MaintenanceWindow(starts_at=at, ends_at=at + timedelta(hours=1), note=CANARY)
+    with opened(server) as db:
+        db.write_now(acme, lambda s: s.add_all([monitor, window]))
+    return str(monitor.id), str(window.id)
+
+
+def _alert(server: Server, acme: UUID, service_id: UUID) -> tuple[str, str, str]:
+    """Give Acme an alert source, a mapping, and a message that nobody could read; answers their ids."""
+    source = AlertSource(kind="generic", name=f"{CANARY} source", token_hash=CANARY, token_start="alt_none", created_by="alice")
+    mapping = AlertRoute(matchers=f"team={CANARY}", service_id=service_id)
+    message = AlertDelivery(source_id=source.id, payload=CANARY, result="unreadable", reason=CANARY)
+    with opened(server) as db:
+        db.write_now(acme, lambda s: s.add(source))
+        db.write_now(acme, lambda s: s.add_all([mapping, message]))
+    return str(source.id), str(mapping.id), str(message.id)
+
+
 def cookie_of(server: Server, email: str) -> str:
     client = server.sign_in(email)
     client.close()
     return f"{COOKIE}={client.cookies[COOKIE]}"
 
 
-@contextmanager
-def opened(server: Server) -> Iterator[Database]:
+def opened(server: Server) -> AbstractContextManager[Database]:
     """The database of a running server."""
-    url = server.settings.get("BLAMETRAIL_DATABASE_URL", "").replace("postgresql://", "postgresql+psycopg://")
-    database = Database(url or f"sqlite:///{server.data_dir / 'blametrail.db'}")
-    try:
-        yield database
-    finally:
-        database.close()
+    return server.database()
 
 
 def _enter(session: ScopedSession) -> tuple[UUID, UUID]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,23 @@ from blametrail.kit.db import EVERY_ORGANIZATION, Database
 from tests.running import PASSWORD, Server, database_settings, drop_database, running
 
 pytest_plugins = ["tests.enriching"]
+
+DATABASES = {"db", "migrated", "server", "stage"}
+SERVERS = {"running", "Server", "database_settings"}
+"""Names by which a module starts a server or makes a database of its own."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL, only what has a database: all else was shown on SQLite already."""
+    if "TEST_POSTGRES_URL" not in os.environ:
+        return
+    config.hook.pytest_deselected(items=[item for item in items if not _has_database(item)])
+    items[:] = filter(_has_database, items)
+
+
+def _has_database(item: pytest.Item) -> bool:
+    assert isinstance(item, pytest.Function)
+    return not DATABASES.isdisjoint(item.fixturenames) or not SERVERS.isdisjoint(vars(item.module))
 
 
 @pytest.fixture(scope="session")

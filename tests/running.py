@@ -14,14 +14,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
+
+if TYPE_CHECKING:
+    from blametrail.kit.db import Database
 
 ROOT = Path(__file__).parent.parent
 BLAMETRAIL = Path(sys.executable).with_name("blametrail")
 PASSWORD = "correct horse battery"
-HIGH_LIMITS = {"BLAMETRAIL_INGEST_RATE_LIMIT": "1000000/minute", "BLAMETRAIL_TEST_RATE_LIMIT": "1000000/minute"}
+HIGH_LIMITS = {f"BLAMETRAIL_{name}_RATE_LIMIT": "1000000/minute" for name in ("INGEST", "TEST", "ALERT")}
 
 
 @dataclass
@@ -80,26 +83,52 @@ class Server:
         )
 
     def found(self, email: str = "alice@example.com", organization: str = "Acme") -> None:
-        """The first organization and its owner, by the command line."""
-        self.run("init", "--email", email, "--organization", organization, typed=PASSWORD + "\n")
+        """The first organization and its owner, as `blametrail init` makes them; a command would take seconds to begin."""
+        from blametrail.accounts.organizations import found_first
+        from blametrail.kit.db import EVERY_ORGANIZATION
 
-    def service(self, name: str, environment: str = "production", *more: str, organization: str = "Acme") -> dict[str, Any]:
-        """A service by the command line: `id`, `name`, `deploy_token`."""
-        told = self.run(
-            "service",
-            "create",
-            name,
-            "--environment",
-            environment,
-            "--type",
-            "web",
-            "--json",
-            "--organization",
-            organization,
-            *more,
+        with self.database() as db:
+            db.write_now(EVERY_ORGANIZATION, found_first, organization=organization, name="", email=email, password=PASSWORD)
+
+    def service(
+        self, name: str, environment: str = "production", *, repository: str = "", owner_team: str = ""
+    ) -> dict[str, Any]:
+        """A service of Acme, as `blametrail service create` makes it: `id`, `name`, `deploy_token`."""
+        from sqlmodel import select
+
+        from blametrail.accounts.tables import Organization
+        from blametrail.catalog.services import ServiceDraft, create
+        from blametrail.kit.db import EVERY_ORGANIZATION
+        from blametrail.kit.keys import load_key_ring
+
+        keys = load_key_ring(self.settings.get("BLAMETRAIL_SECRET_KEYS", ""), self.data_dir)
+        draft = ServiceDraft.checked(
+            name=name, environment=environment, type="web", owner_team=owner_team, repositories=repository
         )
-        made: dict[str, Any] = json.loads(told.stdout)
+        with self.database() as db:
+            acme = db.read_now(
+                EVERY_ORGANIZATION, lambda s: s.exec(select(Organization.id).where(Organization.name == "Acme")).one()
+            )
+            id_, token = db.write_now(acme, create, keys, draft, "command line")
+        return {"id": str(id_), "name": name, "deploy_token": token}
+
+    def service_by_command(self, name: str, environment: str = "production", *more: str) -> dict[str, Any]:
+        """A service by the command line: `id`, `name`, `deploy_token`."""
+        given = ("--environment", environment, "--type", "web", "--organization", "Acme", *more)
+        made: dict[str, Any] = json.loads(self.run("service", "create", name, "--json", *given).stdout)
         return made
+
+    @contextmanager
+    def database(self) -> Iterator[Database]:
+        """Its database, as another process sees it."""
+        from blametrail.kit.db import Database
+
+        url = self.settings.get("BLAMETRAIL_DATABASE_URL", "").replace("postgresql://", "postgresql+psycopg://")
+        database = Database(url or f"sqlite:///{self.data_dir / 'blametrail.db'}")
+        try:
+            yield database
+        finally:
+            database.close()
 
     def post(self, token: str, body: Any = None, *, key: str | None = None, route: str = "", **more: Any) -> httpx.Response:
         """A deploy post; `body` is sent as JSON."""

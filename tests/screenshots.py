@@ -33,7 +33,7 @@ PEOPLE = ["Ana", "Bilal", "Chiara", "Dmitri", "Efua"]
 def fill(server: Server) -> dict[str, str]:
     """Three services, two environments, a rollback now and then; answers ids for the pages."""
     dice, end = random.Random(11), datetime.now(UTC)
-    made = {name: server.service(name, "production", "--owner-team", team, "--repository", f"acme/{name}") for name, team in
+    made = {name: server.service(name, repository=f"acme/{name}", owner_team=team) for name, team in
             (("checkout", "Payments"), ("search", "Discovery"), ("mailer", "Growth"))}  # fmt: skip
     last = ""
     for _name, service in made.items():

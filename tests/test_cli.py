@@ -120,15 +120,15 @@ def test_it_founds_once_and_makes_services_while_stopped_and_while_running(tmp_p
             1,
             "blametrail: There is no organization yet. Run `blametrail init` first.\n",
         )
-        server.found()
+        server.run("init", "--email", "alice@example.com", "--organization", "Acme", typed=PASSWORD + "\n")
         again = server.run("init", "--email", "x@example.com", "--organization", "X", typed=PASSWORD + "\n", check=False)
         assert again.returncode == 1
         assert again.stderr.count("\n") == 1
         assert "already set up" in again.stderr
-        while_stopped = server.service("web")
+        while_stopped = server.service_by_command("web")
         assert set(while_stopped) == {"id", "name", "deploy_token"}
         server.start()
-        while_running = server.service("api", "staging", "--repository", "acme/shop api", "--repository", "acme/lib")
+        while_running = server.service_by_command("api", "staging", "--repository", "acme/shop api", "--repository", "acme/lib")
         for made in (while_stopped, while_running):
             assert server.post(made["deploy_token"]).json()["status"] == "accepted"
         server.sign_in().close()

@@ -27,7 +27,7 @@ class Visitor:
         parameters = dict(pair.split("=", 1) for pair in query.lstrip("?").split("&") if "=" in pair)
         folder, _, rest = self.path.lstrip("/").partition("/")
         if rest:
-            parameters[{"deploys": "deploy_id", "services": "service_id"}[folder]] = rest
+            parameters[{"deploys": "deploy_id", "services": "service_id", "incidents": "incident_id"}[folder]] = rest
         event = {
             "name": full_name(handler),
             "payload": payload,

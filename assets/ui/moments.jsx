@@ -47,3 +47,39 @@ export function MomentFields({ start, end, one, onShow }) {
     </form>
   );
 }
+
+// When an incident began: the likeliest moment and the interval around it. An empty end of the interval is the moment itself.
+export function OnsetFields({ earliest, at, latest, onSave }) {
+  const [draft, setDraft] = useState({});
+  const [error, setError] = useState("");
+  const [mounted, setMounted] = useState(false);
+  useEffect(() => setMounted(true), []);
+  useEffect(() => { setDraft({}); setError(""); }, [earliest, at, latest]);
+
+  const given = { earliest, at, latest };
+  const submit = (event) => {
+    event.preventDefault();
+    const moments = { ...given };
+    for (const [name, text] of Object.entries(draft)) moments[name] = text === typed(given[name]) ? given[name] : +new Date(text);
+    if (Object.values(moments).some(isNaN)) return setError("This is no moment: choose a day and a time.");
+    if (moments.at > Date.now()) return setError("It began before now.");
+    const outside = !(moments.earliest <= moments.at && moments.at <= moments.latest);
+    if (outside && ("earliest" in draft || "latest" in draft)) return setError("The moment must lie between its earliest and its latest.");
+    setError("");
+    onSave?.(outside ? moments.at : moments.earliest, moments.at, outside ? moments.at : moments.latest);
+  };
+  if (!mounted) return <div className="moments" aria-hidden="true" />;
+  return (
+    <form className="moments" onSubmit={submit} noValidate aria-label="When it began">
+      {[["earliest", "Not before"], ["at", "Began at"], ["latest", "Not after"]].map(([name, label]) => (
+        <label key={name} className="field"><span>{label}</span>
+          <input type="datetime-local" step="1" name={name} value={draft[name] ?? typed(given[name])} aria-describedby="onset-zone"
+            onChange={(event) => setDraft({ ...draft, [name]: event.target.value })} />
+        </label>
+      ))}
+      <button type="submit" className="button primary">Save</button>
+      <small className="muted" id="onset-zone">Times in {Intl.DateTimeFormat().resolvedOptions().timeZone}</small>
+      {error && <p className="field-error" role="alert">{error}</p>}
+    </form>
+  );
+}

@@ -30,10 +30,91 @@ function ticks(from, to, width) {
 
 const WORDS = { first: "First deploy", deploy: "Deploy", redeploy: "Redeploy", rollback: "Rollback" };
 
+const LETTERS = { feature_flag: "F", config: "C", infrastructure: "I", database: "D", other: "•" };
+
+function EventCard({ event }) {
+  if (event.n > 1) return (
+    <>
+      <strong>{event.n} change events</strong>
+      <div><When at={event.s} /> <br />to <When at={event.e} /></div>
+      <span className="muted">Press to zoom in</span>
+    </>
+  );
+  return (
+    <>
+      <div className="tl-card-head">
+        <span className="badge event">◆ {event.word}</span>
+        <strong>{event.service}</strong> <span className="muted">{event.environment}</span>
+      </div>
+      <p>{event.title}</p>
+      {event.by && <div className="muted">{event.by}</div>}
+      <div><When at={event.s} />{event.e > event.s && <><br />to <When at={event.e} /></>}</div>
+    </>
+  );
+}
+
+// Change events of a lane, in a row of their own below the deploys; what took its time has a bar.
+function Events({ lane, from, to, place, isFresh, common, zoomTo }) {
+  return lane.events.map((event) => {
+    if (event.e < from || event.s > to) return null;
+    const key = event.id || `events-${event.s}-${event.e}`, at = (moment) => Math.max(0, Math.min(100, place(moment)));
+    const fresh = isFresh(event) ? "fresh" : "";
+    if (event.n > 1) return (
+      <li key={key} className={`tl-event ${fresh}`} style={{ left: `${at((event.s + event.e) / 2)}%` }}>
+        <button type="button" className="tl-mark cluster events" aria-label={`${event.n} change events of ${lane.label}: zoom in`}
+          onClick={() => zoomTo(event)} {...common({ event }, key)}><span aria-hidden="true">◆</span>{event.n}</button>
+      </li>
+    );
+    const words = `${event.word} of ${event.service || lane.label}${event.environment ? ` in ${event.environment}` : ""}: ${event.title}`;
+    return (
+      <li key={key} className={`tl-event ${fresh}`} style={{ left: `${at(event.s)}%`, width: `${at(event.e) - at(event.s)}%` }}>
+        {event.e > event.s && <i className="tl-lasts" />}
+        <Link to={event.href} className={`tl-mark event ${event.kind}`} data-event={event.id} aria-label={words} {...common({ event }, key)}>
+          <span aria-hidden="true">{LETTERS[event.kind] ?? "•"}</span>
+        </Link>
+      </li>
+    );
+  });
+}
+
+function SpanCard({ span }) {
+  return (
+    <>
+      <div className="tl-card-head">
+        <span className={`badge severity ${span.severity}`}>{span.severity}</span> <span className={`badge is-${span.status}`}>{span.status}</span>
+      </div>
+      <p><strong>#{span.number}</strong> {span.title}</p>
+      {span.services && <div className="muted">{span.services}</div>}
+      <div>≈ <When at={span.s} />{span.e > 0 && <><br />to <When at={span.e} /></>}</div>
+    </>
+  );
+}
+
+// Incidents of a lane: shaded from onset to end, or to now. The first lane that one touches has the link to it.
+function Spans({ lane, lanes, spans, from, to, now, place, common }) {
+  const touches = (span, key) => !span.lanes.length || span.lanes.includes(key);
+  return spans.map((span) => {
+    const end = span.e || Math.max(now ?? span.s, span.s);
+    if (!touches(span, lane.key) || end < from || span.s > to) return null;
+    const left = Math.max(0, place(span.s)), width = Math.min(100, place(end)) - left;
+    const isFirst = lanes.find((other) => touches(span, other.key)) === lane;
+    return (
+      <li key={span.id} className={`tl-span ${span.severity} ${span.e ? "" : "goes-on"}`} style={{ left: `${left}%`, width: `${Math.max(0, width)}%` }}>
+        {isFirst && (
+          <Link to={`/incidents/${span.id}`} className="tl-mark tl-incident" data-incident={span.id}
+            aria-label={`Incident #${span.number}, ${span.severity}, ${span.status}: ${span.title}`} {...common({ span }, span.id)}>
+            <span aria-hidden="true">#{span.number}</span>
+          </Link>
+        )}
+      </li>
+    );
+  });
+}
+
 function Card({ mark, left, top, flip }) {
   return (
     <div className={`tl-card ${flip ? "flip" : ""}`} style={{ left, top }} role="tooltip" id="tl-card">
-      {mark.n > 1 ? (
+      {mark.span ? <SpanCard span={mark.span} /> : mark.event ? <EventCard event={mark.event} /> : mark.n > 1 ? (
         <>
           <strong>{mark.n} deploys</strong>
           {mark.r > 0 && <span className="badge rollback">↩ {mark.r} {mark.r > 1 ? "rollbacks" : "rollback"}</span>}
@@ -57,7 +138,7 @@ function Card({ mark, left, top, flip }) {
   );
 }
 
-export function Timeline({ lanes, start, end, live, onWindow, onLane, laneNoun }) {
+export function Timeline({ lanes, spans, start, end, live, onWindow, onLane, laneNoun }) {
   const [view, setView] = useState([start, end]);
   const [width, setWidth] = useState(800);
   const [card, setCard] = useState(null);
@@ -89,7 +170,7 @@ export function Timeline({ lanes, start, end, live, onWindow, onLane, laneNoun }
     const interval = setInterval(() => setNow(Date.now()), 15_000);
     return () => clearInterval(interval);
   }, []);
-  useEffect(() => { known.current = new Set(lanes.flatMap((lane) => lane.marks.map((m) => m.id || m.s))); }, [lanes]);
+  useEffect(() => { known.current = new Set(lanes.flatMap((lane) => [...lane.marks, ...lane.events].map((m) => m.id || m.s))); }, [lanes]);
 
   const move = useCallback((next, delay = 220) => {
     const window_ = clampWindow(next);
@@ -161,28 +242,44 @@ export function Timeline({ lanes, start, end, live, onWindow, onLane, laneNoun }
     }[event.key];
     if (act) { event.preventDefault(); act(); }
   };
+  const left = (element) => element.getBoundingClientRect().left;
   const step = (mark, dx, dy) => {
     const rows = [...chart.current.querySelectorAll(".tl-lane")].map((l) => [...l.querySelectorAll(".tl-mark")]).filter((r) => r.length);
+    rows.forEach((row) => row.sort((a, b) => left(a) - left(b)));
     const y = rows.findIndex((row) => row.includes(mark)), x = rows[y].indexOf(mark);
     const row = rows[(y + dy + rows.length) % rows.length];
-    const near = dy ? row.reduce((a, b) => Math.abs(b.offsetLeft - mark.offsetLeft) < Math.abs(a.offsetLeft - mark.offsetLeft) ? b : a) : row[(x + dx + row.length) % row.length];
+    const near = dy ? row.reduce((a, b) => Math.abs(left(b) - left(mark)) < Math.abs(left(a) - left(mark)) ? b : a) : row[(x + dx + row.length) % row.length];
     near.focus();
   };
 
   const [from, to] = view, length = to - from;
   const axis = useMemo(() => ticks(from, to, width), [from, to, width]);
   const place = (at) => ((at - from) / length) * 100;
-  const show = (mark) => (event) => {
+  const show = (mark, key) => (event) => {
     const box = chart.current.getBoundingClientRect(), spot = event.currentTarget.getBoundingClientRect();
-    focus.current = mark.id || String(mark.s);
+    focus.current = key;
     setCard({ mark, left: spot.left + spot.width / 2 - box.left, top: spot.bottom - box.top + 6, flip: spot.left - box.left > box.width * 0.6 });
   };
   const hide = () => setCard(null);
+  const isFresh = (mark) => known.current && !known.current.has(mark.id || mark.s);
+  const zoomTo = (mark) => {
+    const pad = Math.max((mark.e - mark.s) * 0.2, SHORTEST / 4);
+    move([mark.s - pad, mark.e + pad], 0);
+  };
   let first = true;
+  const common = (mark, key) => {
+    const tabIndex = first || focus.current === key ? 0 : -1, same = card && (mark.span ? card.mark.span === mark.span : mark.event ? card.mark.event === mark.event : card.mark === mark);
+    first = false;
+    return {
+      onMouseEnter: show(mark, key), onMouseLeave: hide, onFocus: show(mark, key), onBlur: hide,
+      "aria-describedby": same ? "tl-card" : undefined, tabIndex,
+    };
+  };
+  const total = (lane) => [lane.count && `${lane.count} deploys`, lane.event_count && `${lane.event_count} change events`].filter(Boolean).join(", ");
 
   return (
     <div className="tl" ref={chart} role="group" tabIndex={0} onKeyDown={onKeyDown} onMouseLeave={() => behind && take()}
-      aria-label="Timeline of deploys. Arrow keys pan, plus and minus zoom, Tab goes to the deploys." data-start={from} data-end={to}>
+      aria-label="Timeline of deploys, change events and incidents. Arrow keys pan, plus and minus zoom, Tab goes to the marks." data-start={from} data-end={to}>
       {behind && <button type="button" className="tl-behind pill" onClick={take}>Go to now</button>}
       <div className="tl-axis" aria-hidden="true">
         {axis.map((t) => (
@@ -192,8 +289,9 @@ export function Timeline({ lanes, start, end, live, onWindow, onLane, laneNoun }
       <div className="tl-body">
         <div className="tl-labels">
           {lanes.map((lane) => (
-            <button key={lane.key} type="button" className="tl-label" onClick={() => onLane?.(lane.key)} title={`Show only ${lane.label}`}>
-              <span>{lane.label}</span> <small>{lane.count}</small>
+            <button key={lane.key} type="button" className={`tl-label ${lane.count && lane.event_count ? "has-events" : ""}`} disabled={!lane.key}
+              onClick={() => onLane?.(lane.key)} title={lane.key ? `Show only ${lane.label}` : "Change events that are of no lane in particular"}>
+              <span>{lane.label}</span> <small>{lane.count > 0 && lane.count}{lane.event_count > 0 && ` ◆${lane.event_count}`}</small>
             </button>
           ))}
         </div>
@@ -202,36 +300,32 @@ export function Timeline({ lanes, start, end, live, onWindow, onLane, laneNoun }
           {now && now > from && now < to && <i className="tl-now" style={{ left: `${place(now)}%` }} />}
           {brush && <i className="tl-brush" style={{ left: brush[0], width: brush[1] }} />}
           {lanes.map((lane) => (
-            <ul className="tl-lane" key={lane.key} aria-label={`${lane.label}: ${lane.count} deploys`}>
+            <ul className={`tl-lane ${lane.count && lane.event_count ? "has-events" : ""}`} key={lane.key} aria-label={`${lane.label}: ${total(lane)}`}>
+              <Spans {...{ lane, lanes, spans, from, to, now, place, common }} />
               {lane.marks.map((mark) => {
                 if (mark.e < from || mark.s > to) return null;
-                const key = mark.id || `${mark.s}-${mark.e}`, fresh = known.current && !known.current.has(mark.id || mark.s);
-                const common = {
-                  onMouseEnter: show(mark), onMouseLeave: hide, onFocus: show(mark), onBlur: hide,
-                  "aria-describedby": card?.mark === mark ? "tl-card" : undefined, tabIndex: first || focus.current === key ? 0 : -1,
-                };
-                first = false;
+                const key = mark.id || `${mark.s}-${mark.e}`, fresh = isFresh(mark);
                 if (mark.n > 1) {
                   const label = `${mark.n} ${lane.label} deploys${mark.r ? `, ${mark.r} of them rollbacks` : ""}: zoom in`;
                   const middle = Math.max(0, Math.min(100, (place(mark.s) + place(mark.e)) / 2));
-                  const pad = Math.max((mark.e - mark.s) * 0.2, SHORTEST / 4);
                   return (
                     <li key={key} className={fresh ? "fresh" : ""} style={{ left: `${middle}%` }}>
-                      <button type="button" className={`tl-mark cluster ${mark.r ? "has-rollback" : ""}`} aria-label={label} {...common}
+                      <button type="button" className={`tl-mark cluster ${mark.r ? "has-rollback" : ""}`} aria-label={label} {...common(mark, key)}
                         style={{ minWidth: `max(26px, ${((mark.e - mark.s) / length) * width}px)` }}
-                        onClick={() => move([mark.s - pad, mark.e + pad], 0)}>{mark.n}{mark.r > 0 && <span aria-hidden="true">↩</span>}</button>
+                        onClick={() => zoomTo(mark)}>{mark.n}{mark.r > 0 && <span aria-hidden="true">↩</span>}</button>
                     </li>
                   );
                 }
                 return (
                   <li key={key} className={fresh ? "fresh" : ""} style={{ left: `${place(mark.s)}%` }}>
                     <Link to={`/deploys/${mark.id}`} className={`tl-mark ${mark.kind} env-${mark.environment === "production" ? "production" : "other"}`}
-                      data-deploy={mark.id} aria-label={`${WORDS[mark.kind]} of ${mark.service} to ${mark.environment}: ${mark.title}`} {...common}>
+                      data-deploy={mark.id} aria-label={`${WORDS[mark.kind]} of ${mark.service} to ${mark.environment}: ${mark.title}`} {...common(mark, key)}>
                       <span aria-hidden="true">{mark.kind === "rollback" ? "↩" : ""}</span>
                     </Link>
                   </li>
                 );
               })}
+              <Events {...{ lane, from, to, place, isFresh, common, zoomTo }} />
             </ul>
           ))}
         </div>

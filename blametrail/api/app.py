@@ -8,11 +8,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from blametrail.api import forms, github_app, health, ingest, v1, webhooks
+from blametrail.api import alerts, docs, forms, github_app, health, ingest, openapi, v1, webhooks
 from blametrail.api.answers import on_http_error, on_known_error, on_unknown_error
 from blametrail.kit.errors import BlameTrailError
 
-known = [*health.routes, *ingest.routes, *v1.routes, *webhooks.routes, *forms.routes, *github_app.routes]
+known = [
+    *health.routes,
+    *ingest.routes,
+    *v1.routes,
+    *openapi.routes,
+    *docs.routes,
+    *webhooks.routes,
+    *alerts.routes,
+    *forms.routes,
+    *github_app.routes,
+]
 
 
 async def unknown(request: Request) -> Response:

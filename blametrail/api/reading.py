@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from blametrail.accounts import api_tokens
 from blametrail.accounts.api_tokens import Reader
 from blametrail.api.answers import answer, refusal
 from blametrail.api.body import address_block, client_address
+from blametrail.api.operations import Operation, Parameter
+from blametrail.api.parameters import Parameters
 from blametrail.kit.db import EVERY_ORGANIZATION, ScopedSession, database
 from blametrail.kit.errors import NotSignedIn, TooMany, Unavailable
 from blametrail.kit.keys import key_ring
@@ -25,14 +29,25 @@ WRONG_TOKENS = "30/minute"
 LONGEST_TOKEN = 200
 MISSING = "The API token is missing. Send it as `Authorization: Bearer bt_…`; admins make one in the settings."
 
-Read = Callable[[ScopedSession], dict[str, Any]]
+Read = Callable[[ScopedSession], Mapping[str, Any]]
 """What an address answers; it may run twice."""
 
+Prepare = Callable[[Parameters], Read]
+"""Parses what was asked; what it finds wrong is told before anything is read."""
 
-def reads(prepare: Callable[[Request], Read]) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint that parses a request by `prepare`, which raises Invalid, and reads for whoever shows a token."""
 
-    async def endpoint(request: Request) -> Response:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An address that whoever shows an API token may read."""
+
+    operation: Operation
+    prepare: Prepare
+
+    @property
+    def route(self) -> Route:
+        return Route(self.operation.path, self._endpoint, methods=["GET"])
+
+    async def _endpoint(self, request: Request) -> Response:
         presented = _presented(request)
         try:
             reader = await _reader(request, presented)
@@ -41,14 +56,40 @@ def reads(prepare: Callable[[Request], Read]) -> Callable[[Request], Awaitable[R
             response.headers["WWW-Authenticate"] = 'Bearer realm="BlameTrail"'
             return response
         _count_use(reader)
-        response = answer(request, await database().read(reader.organization_id, prepare(request)))
+        response = answer(request, await database().read(reader.organization_id, self._asked(request)))
         address = client_address(request)
         if not reader.is_noted(address):
             response.background = BackgroundTask(_note_use, reader, presented, address)
         return response
 
-    endpoint.__name__ = prepare.__name__
-    return endpoint
+    def _asked(self, request: Request) -> Read:
+        asked = Parameters(request, self.operation.parameters)
+        read = self.prepare(asked)
+        asked.check()
+        return read
+
+
+def reads(path: str, *parameters: Parameter, answers: Any, **example: str) -> Callable[[Prepare], Reading]:
+    """Make a function the address `/api/v1/…`: its docstring is the description, its name the operation's id. `answers` is
+    the shape; `example` has values of parameters, with an underscore behind words of Python."""
+
+    def made(prepare: Prepare) -> Reading:
+        return Reading(
+            Operation(
+                method="get",
+                path=f"/api/v1/{path}",
+                id=prepare.__name__,
+                about=prepare.__doc__ or "",
+                door="api token",
+                answer=answers,
+                parameters=parameters,
+                example={name.rstrip("_"): value for name, value in example.items()},
+                refusals=(400, 401, *((404,) if "{" in path else ()), 429, 503),
+            ),
+            prepare,
+        )
+
+    return made
 
 
 def _presented(request: Request) -> str:

@@ -1,319 +1,290 @@
-"""The read API, version 1. Names of fields stay; what is not known is null; times are ISO 8601 in UTC."""
+"""The read API, version 1: which addresses there are. Names of fields stay; what is not known is null."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Any, TypeVar
-from uuid import UUID
+from dataclasses import replace
 
-from starlette.requests import Request
-from starlette.routing import Route
-
+from blametrail.api import v1_answers as answers
+from blametrail.api import v1_shapes as shapes
+from blametrail.api.operations import Parameter
 from blametrail.api.parameters import Parameters, cursor_of
-from blametrail.api.reading import Read, reads
-from blametrail.catalog.services import ServiceView
-from blametrail.deploys.enrichment.views import EnrichmentView
-from blametrail.deploys.find import CommitView, DeployDetail, find_deploy
+from blametrail.api.reading import Read, Reading, reads
+from blametrail.api.v1_asked import (
+    CURSOR,
+    ENVIRONMENT,
+    LIMIT,
+    ON_A_PAGE,
+    SERVICE,
+    SINCE,
+    TIME,
+    UNTIL,
+    cut,
+    id_of,
+    last_before,
+    service_id_of,
+    targets_of,
+)
+from blametrail.catalog import services as catalog
+from blametrail.changes.search import MOST_PAGE, ChangeQuery
+from blametrail.changes.search import search_changes as search
+from blametrail.changes.views import change_detail
+from blametrail.deploys import what_changed as differences
+from blametrail.deploys.filters import Filters
+from blametrail.deploys.find import find_deploy
 from blametrail.deploys.lineage import Kind
-from blametrail.deploys.live_at import Live, Target, live_at, targets
-from blametrail.deploys.summaries import DeploySummary, Services, newest_deploys, services_by_id
-from blametrail.deploys.views import DeployView, title_of
-from blametrail.deploys.what_changed import Change, what_changed
+from blametrail.deploys.live_at import live_at
+from blametrail.deploys.summaries import newest_deploys, services_by_id
+from blametrail.incidents import find as incidents
+from blametrail.incidents.states import Severity, Status
 from blametrail.kit.clock import now
+from blametrail.kit.cursors import read_cursor
 from blametrail.kit.db import ScopedSession
-from blametrail.kit.errors import Invalid
-from blametrail.settings import settings
-
-PAGE, LONGEST_PAGE = 50, 200
-ON_A_PAGE = ("limit", "cursor")
-
-Json = dict[str, Any]
-T = TypeVar("T")
 
 
-def deploys(request: Request) -> Read:
-    """`GET /api/v1/deploys`: the newest first."""
-    asked = Parameters(request, ("service", "environment", "kind", "since", "until", *ON_A_PAGE))
-    service, environment = asked.text("service"), asked.text("environment")
-    kind = asked.choice("kind", [kind.value for kind in Kind])
-    since, until = asked.time("since"), asked.time("until")
-    limit, after = asked.number("limit", PAGE, LONGEST_PAGE), asked.moment_and_id("cursor")
-    asked.check()
+def _of(name: str, about: str, options: type[Kind | Severity | Status]) -> Parameter:
+    return Parameter(name, about, {"type": "string", "enum": [option.value for option in options]})
 
-    def read(session: ScopedSession) -> Json:
+
+KIND = _of("kind", "Against what was live before.", Kind)
+STATUS = _of("status", "Where the incident stands.", Status)
+SEVERITY = _of("severity", "How bad it is.", Severity)
+BRANCH = Parameter("branch", "Part of the branch's name.")
+DEPLOYED_BY = Parameter("author", "Part of the name of whoever deployed.")
+DEPLOY_TEXT = Parameter(
+    "text", "Part of the message, version, description, branch or deployer, or the begin of the commit's id."
+)
+AT = Parameter("at", "The moment; now unless it is given.", TIME)
+FROM = Parameter("from", "What happened at that very moment is before it.", TIME, is_required=True)
+TO = Parameter("to", "That moment included; now unless it is given.", TIME)
+WORDS = Parameter(
+    "text", "Words of the title, labels, author, paths or text; each must be there. Words in quotes stand in a row."
+)
+PATH = Parameter("path", "The begin of a changed file's path, or all of it where it has `*` or `?`.")
+AUTHOR = Parameter("author", "Part of the author's name.")
+REPOSITORY = Parameter("repository", "Part of the repository's name.")
+LABEL = Parameter("label", "A label, whole.")
+FEWER = replace(LIMIT, schema={**LIMIT.schema, "maximum": MOST_PAGE})
+INCIDENT_TEXT = Parameter("text", "Part of the title, description, error message or endpoint.")
+DEPLOY_ID = id_of("deploy_id", "a deploy")
+SERVICE_ID = id_of("service_id", "a service")
+CHANGE_ID = id_of("change_id", "a change")
+INCIDENT_ID = id_of("incident_id", "an incident")
+
+
+@reads(
+    "deploys",
+    *(SERVICE, ENVIRONMENT, KIND, BRANCH, DEPLOYED_BY, DEPLOY_TEXT, SINCE, UNTIL, *ON_A_PAGE),
+    answers=shapes.DeployList,
+    service="checkout",
+    since="2026-01-31T00:00:00Z",
+    until="2026-02-01T00:00:00Z",
+    limit="2",
+)
+def list_deploys(asked: Parameters) -> Read:
+    """Deploys, the newest first.
+
+    A deploy counts from when it happened, whenever it was reported."""
+    service, environment, kind = asked.text(SERVICE), asked.text(ENVIRONMENT), asked.choice(KIND)
+    filters = Filters(branch=asked.text(BRANCH), author=asked.text(DEPLOYED_BY), text=asked.text(DEPLOY_TEXT))
+    since, until = asked.time(SINCE), asked.time(UNTIL)
+    limit, after = asked.number(LIMIT), asked.moment_and_id(CURSOR)
+
+    def read(session: ScopedSession) -> shapes.DeployList:
         services = services_by_id(session)
         found = newest_deploys(
             session,
             services,
-            service_id=_service_id(services, service),
+            service_id=service_id_of(services, service),
             environment=environment,
             kind=kind,
+            filters=filters,
             since=since,
             until=until,
             after=after,
             limit=limit + 1,
         )
-        return _page("deploys", [_deploy(one) for one in found[:limit]], _after_deploy(found[:limit], len(found) > limit))
+        page, last = found[:limit], found[limit - 1].deploy if len(found) > limit else None
+        following = cursor_of(last.deployed_at.isoformat(), last.id) if last else None
+        return {"deploys": [answers.deploy(one) for one in page], "next_cursor": following}
 
     return read
 
 
-def deploy(request: Request) -> Read:
-    """`GET /api/v1/deploys/{deploy_id}`."""
-    Parameters(request, ()).check()
-    try:
-        wanted = UUID(request.path_params["deploy_id"])
-    except ValueError:
-        raise Invalid({"deploy_id": "must be the id of a deploy"}) from None
-    return lambda session: _detail(find_deploy(session, wanted))
+@reads("deploys/{deploy_id}", DEPLOY_ID, answers=shapes.DeployDetail, deploy_id="0193f6b2-0000-4000-8000-00000000d002")
+def get_deploy(asked: Parameters) -> Read:
+    """One deploy with what it carries.
+
+    `commits` are those that CI named; `enrichment` is what the code host says that the deploy carries, and what is not known
+    of it."""
+    wanted = asked.id(DEPLOY_ID)
+    return lambda session: answers.deploy_detail(find_deploy(session, wanted))
 
 
-def services(request: Request) -> Read:
-    """`GET /api/v1/services`: by name."""
-    asked = Parameters(request, ON_A_PAGE)
-    limit, after = asked.number("limit", PAGE, LONGEST_PAGE), asked.cursor("cursor", 1)
-    asked.check()
+@reads("services", *ON_A_PAGE, answers=shapes.ServiceList, limit="2")
+def list_services(asked: Parameters) -> Read:
+    """Services, by name."""
+    limit, after = asked.number(LIMIT), asked.cursor(CURSOR, 1)
 
-    def read(session: ScopedSession) -> Json:
-        known = sorted(services_by_id(session).values(), key=_name)
-        page, following = _cut(known, limit, lambda service: (_name(service),), after)
-        return _page("services", [_service(one) for one in page], following)
+    def read(session: ScopedSession) -> shapes.ServiceList:
+        known = sorted(catalog.list_services(session), key=lambda one: one.name.lower())
+        page, following = cut(known, limit, lambda one: (one.name.lower(),), after)
+        return {"services": [answers.service(one) for one in page], "next_cursor": following}
 
     return read
 
 
-def live(request: Request) -> Read:
-    """`GET /api/v1/live`: what was live at a moment, per service and environment."""
-    asked = Parameters(request, ("at", "service", "environment", *ON_A_PAGE))
-    moment = asked.time_or("at", now())
-    wanted = _targets_of(asked)
+@reads("services/{service_id}", SERVICE_ID, answers=shapes.Service, service_id="0193f6b2-0000-4000-8000-00000000a001")
+def get_service(asked: Parameters) -> Read:
+    """One service."""
+    wanted = asked.id(SERVICE_ID)
+    return lambda session: answers.service(catalog.view(session, wanted))
 
-    def read(session: ScopedSession) -> Json:
+
+@reads(
+    "live",
+    *(AT, SERVICE, ENVIRONMENT, *ON_A_PAGE),
+    answers=shapes.LiveList,
+    at="2026-01-31T14:30:00Z",
+    environment="production",
+)
+def what_was_live(asked: Parameters) -> Read:
+    """What was live at a moment.
+
+    There is one entry for each service and each environment that it was deployed to or is said to live in. Where no deploy is
+    known, `deploy` is null and `reason` says why."""
+    moment = asked.time_or(AT, now())
+    wanted = targets_of(asked)
+
+    def read(session: ScopedSession) -> shapes.LiveList:
         services = services_by_id(session)
         page, following = wanted(session, services)
-        found = [_live(one) for one in live_at(session, services, page, moment)]
-        return {"at": _time(moment), **_page("live", found, following)}
+        found = [answers.live(one) for one in live_at(session, services, page, moment)]
+        return {"at": answers.time(moment), "live": found, "next_cursor": following}
 
     return read
 
 
-def changes(request: Request) -> Read:
-    """`GET /api/v1/changes`: what changed between two moments, per service and environment."""
-    asked = Parameters(request, ("from", "to", "service", "environment", *ON_A_PAGE))
-    end = asked.time_or("to", now())
-    start = asked.needed_time("from", end)
+@reads(
+    "changes",
+    *(FROM, TO, SERVICE, ENVIRONMENT, *ON_A_PAGE),
+    answers=shapes.DifferenceList,
+    from_="2026-01-31T14:00:00Z",
+    to="2026-01-31T15:00:00Z",
+    service="checkout",
+)
+def what_changed(asked: Parameters) -> Read:
+    """What changed between two moments.
+
+    There is one entry for each service and environment, changed or not."""
+    end = asked.time_or(TO, now())
+    start = asked.time_or(FROM, end)
     if start > end:
-        asked.wrong.setdefault("from", "must come before `to`, which is now unless it is given")
-    wanted = _targets_of(asked)
+        asked.fault(FROM, "must come before `to`, which is now unless it is given")
+    wanted = targets_of(asked)
 
-    def read(session: ScopedSession) -> Json:
+    def read(session: ScopedSession) -> shapes.DifferenceList:
         services = services_by_id(session)
         page, following = wanted(session, services)
-        found = [_change(one) for one in what_changed(session, services, page, start, end)]
-        return {"from": _time(start), "to": _time(end), **_page("changes", found, following)}
+        found = [answers.difference(one) for one in differences.what_changed(session, services, page, start, end)]
+        return {"from": answers.time(start), "to": answers.time(end), "changes": found, "next_cursor": following}
 
     return read
 
 
-def _targets_of(asked: Parameters) -> Callable[[ScopedSession, Services], tuple[Sequence[Target], str]]:
-    """A page of services and environments that a request asks about, and the cursor of the next; checks the request."""
-    service, environment = asked.text("service"), asked.text("environment")
-    limit, after = asked.number("limit", PAGE, LONGEST_PAGE), asked.cursor("cursor", 2)
-    asked.check()
+@reads(
+    "changes/search",
+    *(WORDS, PATH, AUTHOR, SERVICE, REPOSITORY, LABEL, SINCE, UNTIL, FEWER, CURSOR),
+    answers=shapes.ChangeList,
+    text="retry payments",
+    service="checkout",
+)
+def search_changes(asked: Parameters) -> Read:
+    """Search merged pull requests.
 
-    def find(session: ScopedSession, services: Services) -> tuple[Sequence[Target], str]:
-        service_id = _service_id(services, service)
-        only = [service_id] if service_id else []
-        found = targets(session, services, only, [environment] if environment else [])
-        return _cut(found, limit, lambda target: target.place, after)
+    Changes that have every word in the title come first, then those that need labels, author and paths, then those that need
+    the text; among equals, the one merged last. Without words, the one merged last comes first. Times are those of the
+    merge."""
+    query = ChangeQuery(
+        text=asked.text(WORDS),
+        path=asked.text(PATH),
+        author=asked.text(AUTHOR),
+        repository=asked.text(REPOSITORY),
+        label=asked.text(LABEL),
+        start=asked.time(SINCE),
+        end=last_before(asked.time(UNTIL)),
+    )
+    service, limit = asked.text(SERVICE), asked.number(FEWER)
+    cursor = asked.cursor_that(lambda text: read_cursor(text.partition("~")[2]), CURSOR)
 
-    return find
+    def read(session: ScopedSession) -> shapes.ChangeList:
+        wanted = replace(query, service_id=service_id_of(services_by_id(session), service))
+        page = search(session, wanted, cursor, limit)
+        following = cursor_of(page.next_cursor) if page.next_cursor else None
+        return {"changes": [answers.change(one) for one in page.changes], "count": page.count, "next_cursor": following}
 
-
-def _service_id(services: Services, wanted: str) -> UUID | None:
-    """A service by its name or id, None for none; raises Invalid when there is no such one."""
-    if not wanted:
-        return None
-    for id_, service in services.items():
-        if wanted.lower() in {str(id_), service.name.lower()}:
-            return id_
-    raise Invalid({"service": "must be the name or the id of a service of this organization"})
-
-
-def _cut(
-    items: Sequence[T], limit: int, place: Callable[[T], tuple[str, ...]], after: tuple[str, ...]
-) -> tuple[Sequence[T], str]:
-    """The page of sorted items behind a place, and the cursor of the next one."""
-    rest = [item for item in items if place(item) > after]
-    return rest[:limit], cursor_of(*place(rest[limit - 1])) if len(rest) > limit else ""
-
-
-def _page(name: str, items: list[Json], next_cursor: str) -> Json:
-    return {name: items, "next_cursor": next_cursor or None}
+    return read
 
 
-def _after_deploy(page: Sequence[DeploySummary], more: bool) -> str:
-    return cursor_of(page[-1].deploy.deployed_at.isoformat(), page[-1].deploy.id) if more else ""
+@reads("changes/{change_id}", CHANGE_ID, answers=shapes.ChangeDetail, change_id="0193f6b2-0000-4000-8000-00000000c001")
+def get_change(asked: Parameters) -> Read:
+    """One merged pull request with its files."""
+    wanted = asked.id(CHANGE_ID)
+    return lambda session: answers.change_detail(change_detail(session, wanted))
 
 
-def _deploy(one: DeploySummary) -> Json:
-    d = one.deploy
-    return {
-        **_deploy_itself(d),
-        "previous_commit_sha": one.previous_sha or None,
-        "rollback_of_id": one.rollback_of_id or None,
-        "received_at": _time(one.received_at),
-        "compare_url": one.compare_url or None,
-    }
+@reads(
+    "incidents",
+    *(SERVICE, ENVIRONMENT, STATUS, SEVERITY, INCIDENT_TEXT, SINCE, UNTIL, *ON_A_PAGE),
+    answers=shapes.IncidentList,
+    status="open",
+    service="checkout",
+)
+def list_incidents(asked: Parameters) -> Read:
+    """Incidents, those detected last first.
+
+    What was merged into another is found there. Times are those of the detection."""
+    filters = incidents.IncidentFilters(
+        environments=_only(asked.text(ENVIRONMENT)),
+        statuses=_only(asked.choice(STATUS)),
+        severities=_only(asked.choice(SEVERITY)),
+        text=asked.text(INCIDENT_TEXT),
+        since=asked.time(SINCE),
+        until=last_before(asked.time(UNTIL)),
+    )
+    service, limit, cursor = asked.text(SERVICE), asked.number(LIMIT), asked.cursor_that(read_cursor, CURSOR)
+
+    def read(session: ScopedSession) -> shapes.IncidentList:
+        wanted = service_id_of(services_by_id(session), service)
+        page = incidents.list_incidents(session, replace(filters, services=(wanted,) if wanted else ()), cursor, limit)
+        following = cursor_of(page.next_cursor) if page.next_cursor else None
+        return {"incidents": [answers.incident(one) for one in page.incidents], "next_cursor": following}
+
+    return read
 
 
-def _deploy_itself(d: DeployView) -> Json:
-    return {
-        "id": d.id,
-        "service": {"id": d.service_id, "name": d.service},
-        "environment": d.environment,
-        "kind": d.kind,
-        "commit_sha": d.commit_sha,
-        "title": d.title,
-        "version": d.version or None,
-        "branch": d.branch or None,
-        "deployed_by": d.deployed_by or None,
-        "deployed_at": _time(d.deployed_at),
-        "commit_count": d.commit_count,
-        "page_url": f"{settings().base_url}/deploys/{d.id}",
-    }
+def _only(value: str) -> tuple[str, ...]:
+    return (value,) if value else ()
 
 
-def _detail(found: DeployDetail) -> Json:
-    return {
-        **_deploy_itself(found.deploy),
-        "previous_commit_sha": found.from_sha or None,
-        "rollback_of_id": found.rollback_of.id if found.rollback_of else None,
-        "received_at": _time(found.received_at),
-        "compare_url": found.compare_url or None,
-        "commit_url": found.commit_url or None,
-        "commit_message": found.message or None,
-        "description": found.description or None,
-        "url": found.url or None,
-        "remarks": list(found.remarks),
-        "previous_id": found.previous.id if found.previous else None,
-        "next_id": found.next.id if found.next else None,
-        "commits": [_commit(commit) for commit in found.commits],
-        "enrichment": _enrichment(found.enrichment),
-    }
+@reads(
+    "incidents/{incident_id}", INCIDENT_ID, answers=shapes.IncidentDetail, incident_id="0193f6b2-0000-4000-8000-00000000e001"
+)
+def get_incident(asked: Parameters) -> Read:
+    """One incident with its symptom and what happened to it."""
+    wanted = asked.id(INCIDENT_ID)
+    return lambda session: answers.incident_detail(incidents.incident_detail(session, wanted))
 
 
-def _enrichment(known: EnrichmentView) -> Json:
-    """What the code host says that the deploy carries, and what is missing."""
-    return {
-        "state": known.state,
-        "missing": list(known.reasons),
-        "remedies": list(known.remedies),
-        "relation": known.relation or None,
-        "pull_requests": [
-            {"number": p.number, "title": p.title, "author": p.author or None, "url": p.url, "taken_out": p.is_taken_out}
-            for p in known.pull_requests
-        ],
-        "commits": [
-            {
-                "sha": c.sha,
-                "title": title_of(c.message) or None,
-                "author": c.author or None,
-                "url": c.url or None,
-                "pull_request": c.pull_request,
-                "taken_out": c.is_taken_out,
-            }
-            for c in known.commits
-        ],
-        "files": [
-            {"path": f.path, "status": f.status, "added": f.added, "removed": f.removed, "category": group.category}
-            for group in known.groups
-            for f in group.files
-        ],
-    }
-
-
-def _commit(commit: CommitView) -> Json:
-    return {
-        "sha": commit.sha,
-        "title": title_of(commit.message) or None,
-        "author": commit.author or None,
-        "timestamp": _time(commit.authored_at) if commit.authored_at else None,
-        "url": commit.url or None,
-    }
-
-
-def _service(service: ServiceView) -> Json:
-    return {
-        "id": service.id,
-        "name": service.name,
-        "environment": service.environment,
-        "type": service.type,
-        "url": service.url or None,
-        "owner_team": service.owner_team or None,
-        "repositories": [
-            {"url": f"{link.host_url}/{link.path}", "path_prefix": link.path_prefix or None} for link in service.repositories
-        ],
-        "depends_on": [{"id": id_, "name": name} for id_, name in service.depends_on],
-        "created_at": _time(service.created_at),
-        "page_url": f"{settings().base_url}/services/{service.id}",
-    }
-
-
-def _target(target: Target) -> Json:
-    return {"service": {"id": str(target.service_id), "name": target.service}, "environment": target.environment}
-
-
-def _live(one: Live) -> Json:
-    return {
-        **_target(one.target),
-        "deploy": _deploy(one.deploy) if one.deploy else None,
-        "reason": None if one.deploy else _why_nothing(one.first_at),
-    }
-
-
-def _why_nothing(first_at: datetime | None) -> Json:
-    if first_at is None:
-        return {"code": "nothing_deployed", "message": "No deploy to this environment is known."}
-    return {"code": "deployed_later", "message": f"The first deploy that is known came later, at {_time(first_at)}."}
-
-
-def _change(one: Change) -> Json:
-    return {
-        **_target(one.target),
-        "changed": one.deploy_count > 0,
-        "before": _deploy(one.before) if one.before else None,
-        "after": _deploy(one.after) if one.after else None,
-        "base_commit_sha": one.base_sha or None,
-        "head_commit_sha": one.head_sha or None,
-        "compare_url": one.compare_url or None,
-        "deploy_count": one.deploy_count,
-        "rollback_count": one.rollback_count,
-        "deploys": [_deploy(deploy) for deploy in one.deploys],
-        "commits": [_commit(commit) for commit in one.carried.commits],
-        "pull_requests": [asdict(pull_request) for pull_request in one.carried.pull_requests],
-        "has_all_commits": one.carried.is_whole,
-    }
-
-
-def _name(service: ServiceView) -> str:
-    return service.name.lower()
-
-
-def _time(moment: datetime) -> str:
-    """Always of the same width, so that times can be compared as text."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-routes = [
-    Route(f"/api/v1/{path}", reads(prepare), methods=["GET"])
-    for path, prepare in {
-        "deploys": deploys,
-        "deploys/{deploy_id}": deploy,
-        "services": services,
-        "live": live,
-        "changes": changes,
-    }.items()
-]
+readings: tuple[Reading, ...] = (
+    list_deploys,
+    get_deploy,
+    list_services,
+    get_service,
+    what_was_live,
+    what_changed,
+    search_changes,
+    get_change,
+    list_incidents,
+    get_incident,
+)
+routes = [reading.route for reading in readings]

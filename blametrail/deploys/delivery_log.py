@@ -28,7 +28,7 @@ _INSERT = Prepared(insert(Delivery))
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A post as it came in: `route` is `deploy` or `test`."""
+    """A post as it came in: `route` is `deploy`, `test`, `change` or `cdevents`."""
 
     route: str
     body: bytes

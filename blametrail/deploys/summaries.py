@@ -13,6 +13,7 @@ from sqlmodel import col, select
 
 from blametrail.catalog.repositories import RepositoryLink, compare_url
 from blametrail.catalog.services import ServiceView, list_services
+from blametrail.deploys.filters import Filters
 from blametrail.deploys.tables import Deploy
 from blametrail.deploys.views import DeployView, deploy_view, newest_first
 from blametrail.kit.db import ScopedSession
@@ -67,13 +68,14 @@ def newest_deploys(
     service_id: UUID | None = None,
     environment: str = "",
     kind: str = "",
+    filters: Filters | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     after: tuple[datetime, UUID] | None = None,
     limit: int,
 ) -> list[DeploySummary]:
     """The newest first, from `since` on and before `until`; `after` is the time and the id of the last one of the page before."""
-    conditions: list[Any] = []
+    conditions = filters.conditions() if filters else []
     if service_id is not None:
         conditions.append(Deploy.service_id == service_id)
     if environment:

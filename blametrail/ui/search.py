@@ -1,4 +1,4 @@
-"""What the palette finds: services by name, deploys by commit, version or words."""
+"""What the palette finds: services by name, incidents by number or words, deploys by commit, version or words."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from uuid import UUID
 from blametrail.catalog import services
 from blametrail.deploys.filters import Filters
 from blametrail.deploys.find import find_deploys
+from blametrail.incidents.find import IncidentFilters, id_of_number, incident_detail, list_incidents
 from blametrail.kit.db import ScopedSession, database
 
 MOST = 8
@@ -33,4 +34,16 @@ def _search(session: ScopedSession, words: str) -> list[dict[str, str]]:
         }
         for d in find_deploys(session, Filters(text=words), limit=MOST).deploys
     ]
-    return named[:MOST] + deploys
+    return named[:MOST] + _incidents(session, words) + deploys
+
+
+def _incidents(session: ScopedSession, words: str) -> list[dict[str, str]]:
+    """Those with the words, or the one of the number."""
+    number = words.lstrip("#")
+    ids = [id_of_number(session, int(number))] if number.isdecimal() and len(number) < 10 else []
+    found = [incident_detail(session, id_).incident for id_ in ids if id_]
+    found += list_incidents(session, IncidentFilters(text=words), limit=MOST).incidents
+    return [
+        {"title": f"#{i.number} {i.title}"[:120], "kind": f"Incident, {i.status}", "href": f"/incidents/{i.id}"}
+        for i in dict.fromkeys(found)
+    ]

@@ -18,8 +18,10 @@ from blametrail.ui.parts.vars import count
 
 PAGES = (
     ("Timeline", "/", "chart-gantt", "t"),
+    ("Incidents", "/incidents", "siren", "i"),
     ("Deploys", "/deploys", "rocket", "d"),
     ("Changes", "/changes", "git-pull-request", "c"),
+    ("Monitors", "/monitors", "activity", "m"),
     ("Services", "/services", "boxes", "s"),
     ("Settings", "/settings", "settings", ","),
 )
@@ -56,6 +58,11 @@ class ShellState(rx.State):
         from blametrail.ui.search import search_everything
 
         self.found = await search_everything(actor.organization_id, words)
+
+
+def may_respond() -> Any:
+    """Whether to offer what viewers may not do; the server decides by itself."""
+    return (ShellState.role != "viewer") & (ShellState.role != "")
 
 
 async def show_actor(state: rx.State, actor: Actor) -> None:

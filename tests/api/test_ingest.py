@@ -83,12 +83,13 @@ class Desk:
         key: str | None = None,
         route: str = "",
         headers: Mapping[str, str] | None = None,
+        path: str = PATH,
     ) -> httpx.Response:
         """Post bytes as they are, anything else as JSON."""
         content = body if isinstance(body, bytes) else json.dumps({"commit_sha": "abc1234"} if body is None else body).encode()
         sent = {"Content-Type": "application/json"} | ({} if token is None else {"X-Deploy-Token": token})
         sent |= {} if key is None else {"X-Idempotency-Key": key}
-        return self.http.post(PATH + route, content=content, headers=sent | dict(headers or {}))
+        return self.http.post(path + route, content=content, headers=sent | dict(headers or {}))
 
     def deploys(self, service: Service) -> list[Deploy]:
         chosen = select(Deploy).where(Deploy.service_id == service.id)

@@ -8,7 +8,9 @@ import httpx
 import pytest
 from starlette.routing import Route
 
+from blametrail.api import v1
 from blametrail.api.app import api
+from blametrail.incidents.alerts.shapes import SourceKind
 from tests.cast import Cast, cast
 from tests.running import Server, running
 
@@ -25,14 +27,30 @@ FORMS: dict[str, tuple[str, dict[str, str], int]] = {
     "/form/connection": ("bob", {"kind": "github", "level": "read", "credential": "token", "secret": "x"}, 403),
     "/form/connection-secret": ("bob", {"secret": "x"}, 403),
     "/form/github-app": ("bob", {"host_url": "", "level": "read"}, 403),
+    "/form/alert-source": ("bob", {"name": "x", "kind": "generic"}, 403),
+    "/form/alert-token": ("bob", {"source_id": "x"}, 403),
+    "/form/alert-secret": ("bob", {"source_id": "x", "secret": "x"}, 403),
     "/form/webhook-secret": ("bob", {"kind": "github"}, 403),
+    "/form/monitor": ("bob", {"name": "x"}, 403),
+    "/form/maintenance": ("bob", {"minutes": "10"}, 403),
     "/form/api-token": ("bob", {"name": "x"}, 403),
     "/form/invite": ("vera", {"email": "x@example.com", "role": "viewer"}, 403),
 }
-READ = {f"/api/v1/{path}" for path in ("deploys", "deploys/{deploy_id}", "services", "live", "changes")}
+READ = {reading.operation.path for reading in v1.readings}
+NO_ID = "00000000-0000-0000-0000-000000000000"
 LED = {f"/form/github-app/{path}" for path in ("leave", "made", "installed")}
-SIGNED = {"/api/github/webhook", "/api/gitlab/webhook"}
-OPEN = {"/livez", "/readyz", "/api/ingest/deploy", "/api/ingest/deploy/test", "/api/{rest:path}", "/form/{rest:path}"}
+SIGNED = {"/api/github/webhook", "/api/gitlab/webhook", *(f"/api/alerts/{kind}" for kind in SourceKind)}
+TOLD = {"/api/openapi.json", "/api/docs"}
+OPEN = {
+    "/livez",
+    "/readyz",
+    "/api/ingest/deploy",
+    "/api/ingest/deploy/test",
+    "/api/ingest/change",
+    "/api/ingest/cdevents",
+    "/api/{rest:path}",
+    "/form/{rest:path}",
+}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +61,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ca
 
 
 def test_it_has_a_case_for_every_route() -> None:
-    assert {route.path for route in api.routes if isinstance(route, Route)} == set(FORMS) | READ | LED | SIGNED | OPEN
+    assert {route.path for route in api.routes if isinstance(route, Route)} == set(FORMS) | READ | LED | SIGNED | TOLD | OPEN
 
 
 @pytest.mark.parametrize("path", sorted(FORMS))
@@ -62,7 +80,8 @@ def test_it_refuses_who_may_not(stage: tuple[Server, Cast], path: str) -> None:
 def test_it_reads_nothing_without_an_api_token(stage: tuple[Server, Cast], path: str) -> None:
     server, c = stage
     headers = {"Cookie": c.cookies["alice"], "X-Deploy-Token": c.token}
-    answer = httpx.get(server.url + path.replace("{deploy_id}", c.deploy_id), headers=headers)
+    ids = {"deploy_id": c.deploy_id, "service_id": c.service_id, "change_id": c.change_id, "incident_id": NO_ID}
+    answer = httpx.get(server.url + path.format(**ids), headers=headers)
     assert answer.status_code == 401 and answer.json()["error"]["code"] == "not_signed_in"
 
 

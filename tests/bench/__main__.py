@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import browser, enrich, ingest, search, timeline
+from tests.bench import alerts, browser, enrich, ingest, monitors, onset, search, timeline
 from tests.bench.report import Report
 from tests.running import Server, running
 
@@ -36,10 +36,13 @@ def memory(server: Server) -> float:
 BENCHMARKS: dict[str, Callable[[Report], None]] = {
     "start": start,
     "ingest": ingest.bench,
+    "alerts": alerts.bench,
     "timeline": timeline.bench,
     "enrich": enrich.bench,
     "posts": enrich.bench_posts,
     "search": search.bench,
+    "monitors": monitors.bench,
+    "onset": onset.bench,
     "browser": browser.bench,
 }
 

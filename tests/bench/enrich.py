@@ -35,7 +35,7 @@ def bench(report: Report) -> None:
         fields = {"kind": "github", "host_url": github.url, "level": "read", "credential": "token", "secret": "ghp_bench"}
         server.form(server.sign_in(), "connection", **fields).raise_for_status()
         shop = github.add_repository("acme/shop", private=True)
-        made = server.service("shop", "production", "--repository", f"{github.url}/acme/shop")
+        made = server.service("shop", repository=f"{github.url}/acme/shop")
         server.post(made["deploy_token"], {"commit_sha": shop.commit("Start", at=now() - timedelta(days=2))})
         enriched(server, 1)
         time.sleep(2)  # what is asked when a repository is linked is over; merged from now on, pull requests are unknown
@@ -67,7 +67,7 @@ def bench_posts(report: Report) -> None:
         github.hang("/", times=1_000_000)
         tokens = [
             server.service("alone")["deploy_token"],
-            server.service("shop", "production", "--repository", f"{github.url}/acme/shop")["deploy_token"],
+            server.service("shop", repository=f"{github.url}/acme/shop")["deploy_token"],
         ]
         alone: list[list[float]] = []
         hanging: list[list[float]] = []

@@ -28,7 +28,7 @@ def bench(report: Report) -> None:
         port = free_port()
         bare = subprocess.Popen([sys.executable, "-m", "tests.bench.bare", f"{folder}/bare.db", str(port)])
         try:
-            _wait(f"http://127.0.0.1:{port}/")
+            wait_for(f"http://127.0.0.1:{port}/")
             ours, theirs = [], []
             for _ in range(ROUNDS):
                 theirs.append(_run(f"http://127.0.0.1:{port}/", {}))
@@ -47,7 +47,7 @@ def _run(url: str, headers: dict[str, str]) -> list[float]:
     return asyncio.run(post_for(url, SECONDS, CONNECTIONS, headers, BODY))
 
 
-def _wait(url: str) -> None:
+def wait_for(url: str) -> None:
     for _ in range(200):
         try:
             httpx.get(url)

@@ -20,7 +20,7 @@ from blametrail.deploys.delivery_log import (
     list_deliveries,
     log_delivery,
 )
-from blametrail.deploys.receive import receive
+from blametrail.deploys.receive import deploy_act, receive
 from blametrail.deploys.report import parse_report
 from blametrail.deploys.tables import Delivery, Deploy
 from blametrail.kit.clock import now
@@ -94,7 +94,8 @@ def test_it_names_the_commit_and_links_a_deploy_that_is_there(db: Database, alic
             content = parse_report(body)
         except Invalid as error:
             content = error
-        receive(session, KEYS, token, Request("deploy", body, "127.0.0.1", "x", now()), content, None)
+        came = Request("deploy", body, "127.0.0.1", "x", now())
+        receive(session, KEYS, token, came, content if isinstance(content, Invalid) else deploy_act(came, content, None))
 
     for body in (b'{"commit_sha": "aaaaaaaaaaaa"}', b'{"commit_sha": "bbbbbbbbbbbb", "commits": 1}', b"no JSON"):
         db.write_now(EVERY_ORGANIZATION, post, body)

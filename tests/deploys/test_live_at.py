@@ -193,8 +193,8 @@ def test_it_agrees_with_the_whole_history(acme: Acme, arriving: list[tuple[int, 
     acme.add(name)
     for minute, sha, environment in arriving:
         acme.deploy(name, sha, minute, environment)
-    rows = acme.db.read_now(acme.id, lambda s: s.exec(select(Deploy)).all())
-    mine = [row for row in rows if acme_service(acme, name) == row.service_id]
+    service_id = acme_service(acme, name)
+    mine = acme.db.read_now(acme.id, lambda s: s.exec(select(Deploy).where(Deploy.service_id == service_id)).all())
     end = start + length
     found = {change.target.environment: change for change in acme.changes(start, end, name)}
     assert set(found) == {"production"} | {row.environment for row in mine}

@@ -23,7 +23,7 @@ class Shop:
         self.stage, self.github = stage, github
         self.name = f"shop{next(_numbers)}"
         self.repository = github.add_repository(f"acme/{self.name}", private=True)
-        self.service = stage.server.service(self.name, "production", "--repository", f"{github.url}/acme/{self.name}")
+        self.service = stage.server.service(self.name, repository=f"{github.url}/acme/{self.name}")
         self.deploy()
 
     def deploy(self) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 from sqlmodel import select
@@ -24,6 +27,12 @@ from blametrail.codehosts.facts import (
 from blametrail.codehosts.host import BadAnswer
 from blametrail.deploys.enrichment.gather import Difference, Origins
 from blametrail.deploys.enrichment.store import Found, store_found
+from blametrail.incidents.act import add_note
+from blametrail.incidents.alerts.tables import AlertDelivery, AlertRoute, AlertSource, AlertState
+from blametrail.incidents.monitors.tables import MaintenanceWindow, Monitor
+from blametrail.incidents.open import open_incident
+from blametrail.incidents.reports import Onset, Report, Symptom
+from blametrail.incidents.states import IncidentType, Severity
 from blametrail.kit.clock import now
 from blametrail.kit.db import ScopedSession
 from blametrail.kit.job_tables import JobRow
@@ -65,13 +74,25 @@ def hostile(stage: Stage) -> Iterator[dict[str, str]]:
         deploy = answer.json()["deploy_id"]
     stage.server.post(service["deploy_token"], {"commit_sha": 1, "commit_message": HOSTILE[0]})
     with opened_database(stage.server) as db:
-        db.write_now(UUID(stage.cast.organization_id), plant, UUID(deploy), UUID(stage.cast.connection_id))
+        acme = UUID(stage.cast.organization_id)
+        db.write_now(acme, plant, UUID(deploy), UUID(stage.cast.connection_id))
+        incident = db.write_now(acme, break_it, UUID(service["id"]))
+        db.write_now(acme, watch_it, UUID(service["id"]))
+        db.write_now(acme, alert_it, UUID(service["id"]))
+    events = [event_of(stage, service["deploy_token"], number, text) for number, text in enumerate(HOSTILE)]
+    event = events[0]
     yield {
         "timeline": "/",
         "by environment": "/?group=environment",
         "empty": "/?q=" + "x" * 50,
         "deploys": "/deploys",
         "deploy": f"/deploys/{deploy}",
+        "incidents": "/incidents",
+        "new incident": "/incidents/new",
+        "incident": f"/incidents/{incident}",
+        "missing incident": "/incidents/00000000-0000-0000-0000-000000000000",
+        "monitors": "/monitors",
+        "new monitor": "/monitors?new=1",
         "services": "/services",
         "service": f"/services/{service['id']}",
         "new service": "/services/new",
@@ -79,7 +100,10 @@ def hostile(stage: Stage) -> Iterator[dict[str, str]]:
         "organization": "/settings/organization",
         "api tokens": "/settings/api-tokens",
         "changes": "/changes",
+        "change events": "/changes/events",
+        "change event": f"/changes/events?event={event}",
         "webhooks": "/settings/webhooks",
+        "alerts": "/settings/alerts",
         "code hosts": "/settings/code-hosts",
         "jobs": "/settings/jobs",
         "what changed": "/changes/between",
@@ -88,6 +112,52 @@ def hostile(stage: Stage) -> Iterator[dict[str, str]]:
         "account": "/account",
         "missing deploy": "/deploys/00000000-0000-0000-0000-000000000000",
     }
+
+
+def break_it(session: ScopedSession, service_id: UUID) -> UUID:
+    """Incidents with hostile text in every place; answers the last."""
+    moment = now()
+    for text in HOSTILE:
+        trace = f'Traceback (most recent call last):\n  File "{text}", line 1, in {text}\n{text}Error: {text}'
+        symptom = Symptom(error_message=text, stack_trace=trace, log_excerpt=text, endpoint=text)
+        onset = Onset(moment, moment, moment, text)
+        incident_id = open_incident(
+            session,
+            Report(
+                type=IncidentType.MANUAL,
+                severity=Severity.CRITICAL,
+                title=text,
+                onset=onset,
+                detected_at=moment,
+                who=text,
+                description=text,
+                symptom=symptom,
+                service_ids=(service_id,),
+                environments=(text[:60],),
+            ),
+        )
+    for text in HOSTILE:
+        add_note(session, incident_id, text, text)
+    return incident_id
+
+
+def event_of(stage: Stage, token: str, number: int, text: str) -> str:
+    """A change event of hostile text, each at a time of its own; answers its id."""
+    body = {
+        "kind": "config",
+        "title": text[:300],
+        "description": text,
+        "started_at": (now() - timedelta(hours=number)).isoformat(),
+        "who": text[:300],
+        "url": f"javascript:{TRAP}",
+        "labels": {text[:100]: text[:1000]},
+        "reverts": text[:300],
+        "environments": [text[:60].strip()],
+    }
+    answer = httpx.post(f"{stage.server.url}/api/ingest/change", json=body, headers={"X-Deploy-Token": token})
+    assert answer.status_code == 200, answer.text
+    told: str = answer.json()["change_event_id"]
+    return told
 
 
 def plant(session: ScopedSession, deploy_id: UUID, connection_id: UUID) -> None:
@@ -135,10 +205,45 @@ def plant(session: ScopedSession, deploy_id: UUID, connection_id: UUID) -> None:
     session.exec(select(JobRow).where(JobRow.kind == "hostile")).one().park(HOSTILE[1])
 
 
+def alert_it(session: ScopedSession, service_id: UUID) -> None:
+    """Alert sources, mappings, messages and unmapped alerts with hostile text in every place."""
+    for number, text in enumerate(HOSTILE):
+        source = AlertSource(kind="sentry", name=text, token_hash=f"hostile {number}", token_start=text[:8])
+        source.created_by = source.used_from = source.environment = text
+        session.add(source)
+        session.flush()
+        session.add(AlertRoute(matchers=text, service_id=service_id, environment=text))
+        session.add(AlertDelivery(source_id=source.id, payload=text, result="unreadable", reason=text, address=text))
+        state = AlertState(source_id=source.id, fingerprint="x", status="firing", severity=text, title=text, url=text)
+        state.labels = json.dumps({text: text})
+        session.add(state)
+
+
+def watch_it(session: ScopedSession, service_id: UUID) -> None:
+    """Monitors and a window with hostile text in every place; they are paused."""
+    moment = now()
+    recent = " ".join(["u120", "s2400", "d"] * 12)
+    for text in HOSTILE:
+        session.add(
+            Monitor(
+                service_id=service_id,
+                environment=text[:60],
+                name=text,
+                url=text,
+                header_names=text,
+                reason=text,
+                health="down",
+                recent=recent,
+                checked_at=moment,
+            )
+        )
+        session.add(MaintenanceWindow(starts_at=moment, ends_at=moment + timedelta(hours=1), note=text, created_by=text))
+
+
 PAGES = (
     "timeline", "by environment", "empty", "deploys", "deploy", "services", "service", "new service", "people", "organization",
     "account", "missing deploy", "api tokens", "what changed", "nothing changed", "what was live", "code hosts",
-    "jobs", "changes", "webhooks",
+    "jobs", "changes", "change events", "change event", "webhooks", "alerts", "monitors", "new monitor",
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ KOLKATA = timedelta(hours=5, minutes=30)
 @pytest.fixture(scope="module")
 def shop(stage: Stage) -> Stage:
     """A service with a rollback at noon of a day in March, and one that stayed as it was."""
-    shop = stage.server.service("shop", "production", "--repository", "acme/shop")["deploy_token"]
+    shop = stage.server.service("shop", repository="acme/shop")["deploy_token"]
     mail = stage.server.service("mail")["deploy_token"]
     for minute, sha in ((-60, "a1"), (0, "b1"), (5, "a1"), (10, "c1")):
         post(

@@ -26,7 +26,7 @@ def test_the_answer_waits_for_nobody(tmp_path: Path) -> None:
         alice = server.sign_in()
         server.form(alice, "connection", **fields).raise_for_status()
         github.hang("/", times=1_000)
-        made = server.service("shop", "production", "--repository", f"{github.url}/acme/shop")
+        made = server.service("shop", repository=f"{github.url}/acme/shop")
 
         def post(number: int) -> int:
             return server.post(made["deploy_token"], {"commit_sha": f"{number:07x}"}, key=str(number)).status_code

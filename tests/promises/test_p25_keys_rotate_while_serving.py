@@ -42,7 +42,7 @@ def test_it_makes_a_new_key_in_the_file_while_serving(tmp_path: Path) -> None:
         assert len((tmp_path / "data/secret.key").read_text().split()) == 2
         assert (tmp_path / "data/secret.key").stat().st_mode & 0o777 == 0o600
         assert server.post(token).status_code == 200
-        assert server.post(server.service("billing")["deploy_token"]).status_code == 200
+        assert server.post(server.service_by_command("billing")["deploy_token"]).status_code == 200
         assert "is needed no more" in server.run("rotate-keys").stdout
 
 

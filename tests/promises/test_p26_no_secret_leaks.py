@@ -114,7 +114,7 @@ def connect(server: Server, alice: httpx.Client, github: FakeGitHub) -> dict[str
 def deploy_from(server: Server, github: FakeGitHub) -> str:
     """A deploy that is enriched with the planted token; answers its id."""
     shop = github.add_repository("acme/shop", private=True)
-    made = server.service("enriched", "production", "--repository", f"{github.url}/acme/shop")
+    made = server.service("enriched", repository=f"{github.url}/acme/shop")
     server.post(made["deploy_token"], {"commit_sha": shop.commit("Start")})
     shop.merge("Ask for more at once")
     deploy_id = server.post(made["deploy_token"], {"commit_sha": shop.branches["main"]}).json()["deploy_id"]

@@ -17,8 +17,12 @@ import blametrail.blametrail  # noqa: F401  (registers every handler)
 from blametrail.accounts.roles import Role
 from blametrail.accounts.tables import Invitation, LoginSession, Membership, Organization
 from blametrail.catalog.tables import Service
+from blametrail.changes.events.tables import ChangeEvent
 from blametrail.changes.tables import WebhookDelivery, WebhookSecret
 from blametrail.deploys.tables import Deploy
+from blametrail.incidents.alerts.tables import AlertDelivery, AlertRoute, AlertSource
+from blametrail.incidents.monitors.tables import MaintenanceWindow, Monitor
+from blametrail.incidents.tables import Incident, IncidentEntry
 from blametrail.kit.db import EVERY_ORGANIZATION, ScopedSession
 from tests.cast import CANARY, Cast, cast, opened
 from tests.running import Server, running
@@ -46,6 +50,14 @@ CASES: dict[str, Payload] = {
     "connections_state.check": lambda c: {"connection_id": c.connection_id},
     "connections_state.change_level": lambda c: {"connection_id": c.connection_id, "level": "write"},
     "connections_state.remove": lambda c: {"connection_id": c.connection_id, "confirmation": ""},
+    "change_events_state.load": lambda c: {},
+    "change_events_state.search": lambda c: {"form": {"q": "canary"}},
+    "change_events_state.choose": lambda c: {"kind": "service", "value": "elsewhere"},
+    "change_events_state.more": lambda c: {},
+    "change_events_state.note_reading": lambda c: {"reading": True},
+    "change_events_state.show_fresh": lambda c: {},
+    "change_events_state.record": lambda c: {"form": {"kind": "config", "title": "", f"service-{c.service_id}": "on"}},
+    "change_events_state.remove": lambda c: {"event_id": c.change_event_id, "confirmation": ""},
     "changes_state.load": lambda c: {},
     "changes_state.search": lambda c: {"form": {"q": "canary"}},
     "changes_state.choose": lambda c: {"kind": "service", "value": "elsewhere"},
@@ -54,6 +66,13 @@ CASES: dict[str, Payload] = {
     "changes_state.more": lambda c: {},
     "changes_state.note_reading": lambda c: {"reading": True},
     "changes_state.show_fresh": lambda c: {},
+    "alerts_state.load": lambda c: {},
+    "alerts_state.drop": lambda c: {"source_id": c.alert_source_id, "confirmation": ""},
+    "alerts_state.send_test": lambda c: {"source_id": c.alert_source_id},
+    "alerts_state.add_mapping": lambda c: {"form": {"labels": "a=b", "service_id": c.service_id}},
+    "alerts_state.try_labels": lambda c: {"form": {"tried": f"service={CANARY}-service, team={CANARY}"}},
+    "alerts_state.drop_mapping": lambda c: {"mapping_id": c.alert_mapping_id},
+    "alerts_state.replay": lambda c: {"delivery_id": c.alert_message_id},
     "webhooks_state.load": lambda c: {},
     "webhooks_state.drop": lambda c: {"secret_id": c.webhook_secret_id, "confirmation": ""},
     "webhooks_state.replay": lambda c: {"delivery_id": c.webhook_id},
@@ -65,6 +84,24 @@ CASES: dict[str, Payload] = {
     "deploys_state.show_fresh": lambda c: {},
     "deploys_state.more": lambda c: {},
     "deploys_state.any_time": lambda c: {},
+    "incidents_state.load": lambda c: {},
+    "incidents_state.toggle": lambda c: {"kind": "services", "value": "elsewhere"},
+    "incidents_state.search": lambda c: {"form": {"q": "canary"}},
+    "incidents_state.clear": lambda c: {},
+    "incidents_state.note_reading": lambda c: {"reading": True},
+    "incidents_state.show_fresh": lambda c: {},
+    "incidents_state.more": lambda c: {},
+    "incident_state.load": lambda c: {},
+    "incident_state.acknowledge": lambda c: {},
+    "incident_state.resolve": lambda c: {"confirmation": ""},
+    "incident_state.reopen": lambda c: {},
+    "incident_state.note": lambda c: {"form": {"note": "taken over"}},
+    "incident_state.save": lambda c: {"form": {"title": "taken over", "severity": "info"}},
+    "incident_state.save_symptom": lambda c: {"form": {"error_message": "taken over"}},
+    "incident_state.correct_onset": lambda c: {"earliest": 0, "at": 0, "latest": 0},
+    "incident_state.merge": lambda c: {"form": {"number": "1"}},
+    "new_incident_state.load": lambda c: {},
+    "new_incident_state.open": lambda c: {"form": {"title": "", "severity": "info"}},
     "door_state.open_login": lambda c: {},
     "door_state.open_setup": lambda c: {},
     "services_state.load": lambda c: {},
@@ -72,6 +109,11 @@ CASES: dict[str, Payload] = {
     "service_state.save": lambda c: {"form": {"name": "taken over", "environment": "production", "type": "web"}},
     "service_state.delete": lambda c: {"confirmation": ""},
     "new_service_state.load": lambda c: {},
+    "monitors_state.load": lambda c: {},
+    "monitors_state.pause": lambda c: {"monitor_id": c.monitor_id},
+    "monitors_state.resume": lambda c: {"monitor_id": c.monitor_id},
+    "monitors_state.remove": lambda c: {"monitor_id": c.monitor_id, "confirmation": ""},
+    "monitors_state.cancel_window": lambda c: {"window_id": c.window_id, "confirmation": ""},
     "people_state.load": lambda c: {},
     "organization_state.load": lambda c: {},
     "organization_state.save": lambda c: {
@@ -94,6 +136,7 @@ CASES: dict[str, Payload] = {
     "what_changed_state.toggle": lambda c: {"kind": "services", "value": "elsewhere"},
     "what_changed_state.clear": lambda c: {},
 }
+ABOVE = {"bob": {Role.ADMIN, Role.OWNER}, "vera": {Role.RESPONDER, Role.ADMIN, Role.OWNER}}
 PUBLIC = {"shell_state.dismiss", "door_state.open_login", "door_state.open_setup"}
 
 
@@ -129,9 +172,11 @@ def test_it_names_no_handler_so_that_setvar_would_call_it() -> None:
 
 
 def paths(c: Cast, handler: str) -> str:
-    return {"deploy_state": f"/deploys/{c.deploy_id}", "service_state": f"/services/{c.service_id}"}.get(
-        handler.partition(".")[0], "/"
-    )
+    return {
+        "deploy_state": f"/deploys/{c.deploy_id}",
+        "service_state": f"/services/{c.service_id}",
+        "incident_state": f"/incidents/{c.incident_id}",
+    }.get(handler.partition(".")[0], "/")
 
 
 async def try_all(server: Server, c: Cast, who: str, handlers: list[str]) -> dict[str, str]:
@@ -163,7 +208,7 @@ async def test_it_shows_charlie_nothing_of_acme(stage: tuple[Server, Cast]) -> N
     told = await try_all(server, c, "charlie", sorted(set(CASES) - {"organization_state.save", "organization_state.delete"}))
     for handler, seen in told.items():
         echoed = handler.split(".")[1] in {"toggle_service", "search"}
-        assert f"{CANARY} message" not in seen and "alice@example.com" not in seen, handler
+        assert f"{CANARY} message" not in seen and f"{CANARY} event" not in seen and "alice@example.com" not in seen, handler
         assert echoed or f"{CANARY}-service" not in seen, handler
     assert facts(server, organization="Acme") == before
 
@@ -172,7 +217,7 @@ async def test_it_shows_charlie_nothing_of_acme(stage: tuple[Server, Cast]) -> N
 async def test_it_lets_nobody_act_above_the_role(stage: tuple[Server, Cast], who: str) -> None:
     server, c = stage
     before = facts(server)
-    above = sorted(name for name, fn in ours().items() if fn.__access__ in {Role.ADMIN, Role.OWNER})
+    above = sorted(name for name, fn in ours().items() if fn.__access__ in ABOVE[who])
     told = await try_all(server, c, who, [*above, "people_state.leave"] if who == "bob" else above)
     for handler in above:
         assert "This needs the role" in told[handler], handler
@@ -183,7 +228,17 @@ async def test_it_serves_alice(stage: tuple[Server, Cast]) -> None:
     """The same probes reach what they ask for with the right cookie: the tests above can fail."""
     server, c = stage
     told = await try_all(
-        server, c, "alice", ["timeline_state.load", "deploy_state.load", "service_state.load", "shell_state.search"]
+        server,
+        c,
+        "alice",
+        [
+            "timeline_state.load",
+            "deploy_state.load",
+            "service_state.load",
+            "incident_state.load",
+            "shell_state.search",
+            "change_events_state.load",
+        ],
     )
     assert all(CANARY in seen for seen in told.values())
 
@@ -256,10 +311,33 @@ def facts(server: Server, organization: str = "") -> list[Any]:
     def read(session: ScopedSession) -> list[Any]:
         wanted = {o.id for o in session.exec(select(Organization)) if o.name == organization or not organization}
         rows: list[Any] = [(o.name, o.retention_days) for o in session.exec(select(Organization)) if o.id in wanted]
-        for table in (Membership, Service, Deploy, Invitation, WebhookSecret, WebhookDelivery):
+        for table in (
+            Membership,
+            Service,
+            Deploy,
+            ChangeEvent,
+            Invitation,
+            WebhookSecret,
+            WebhookDelivery,
+            Incident,
+            IncidentEntry,
+            Monitor,
+            MaintenanceWindow,
+            AlertSource,
+            AlertRoute,
+            AlertDelivery,
+        ):
             found: list[Any] = list(session.exec(select(table)))
             rows += sorted(
-                (str(r.id), getattr(r, "role", ""), getattr(r, "name", "")) for r in found if r.organization_id in wanted
+                (
+                    str(r.id),
+                    getattr(r, "role", ""),
+                    getattr(r, "name", ""),
+                    getattr(r, "status", ""),
+                    getattr(r, "next_at", None),
+                )
+                for r in found
+                if r.organization_id in wanted
             )
         return [*rows, len(session.exec(select(LoginSession)).all()) if organization else 0]
 

@@ -4,6 +4,14 @@ Secrets cross between browser and server here only, never in a page's state or i
 kept and sent again to whoever reconnects, an answer of a form is not.
 """
 
-from blametrail.api.forms import accounts, api_tokens, connections, services, webhooks
+from blametrail.api.forms import accounts, alerts, api_tokens, connections, monitors, services, webhooks
 
-routes = [*accounts.routes, *api_tokens.routes, *connections.routes, *services.routes, *webhooks.routes]
+routes = [
+    *accounts.routes,
+    *alerts.routes,
+    *api_tokens.routes,
+    *connections.routes,
+    *monitors.routes,
+    *services.routes,
+    *webhooks.routes,
+]

@@ -244,7 +244,11 @@ def page() -> rx.Component:
             rx.el.div(class_name="skeleton table-skeleton", aria_label="Loading"),
             rx.fragment(_faults(), rx.cond(count(s.rows) > 0, _list(), _nothing())),
         ),
-        actions=rx.el.a("What changed between two moments", href="/changes/between", class_name="button"),
+        actions=rx.el.div(
+            rx.el.a("Change events", href="/changes/events", class_name="button"),
+            rx.el.a("What changed between two moments", href="/changes/between", class_name="button"),
+            class_name="row wrap",
+        ),
     )
 
 

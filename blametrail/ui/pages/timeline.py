@@ -1,4 +1,4 @@
-"""The home page: what was deployed when, lane by lane, live."""
+"""The home page: what was deployed and changed when, lane by lane, live."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import reflex as rx
 
 from blametrail.accounts.roles import Actor, Role
 from blametrail.catalog import services
+from blametrail.changes.events.lanes import EVERYWHERE, event_lanes
+from blametrail.changes.events.record import TOPIC
 from blametrail.deploys import find
 from blametrail.deploys.slices import GroupBy
-from blametrail.deploys.timeline import Lane, Mark, Window, timeline
-from blametrail.kit.clock import now, to_micros
+from blametrail.deploys.timeline import Window, timeline
+from blametrail.incidents.find import IncidentFilters, incidents_between
+from blametrail.kit.clock import now
 from blametrail.kit.db import ScopedSession, database
 from blametrail.kit.errors import TakesTooLong
 from blametrail.ui import live
@@ -21,6 +24,7 @@ from blametrail.ui.address import PRESETS, Address
 from blametrail.ui.guard import action
 from blametrail.ui.moments import between
 from blametrail.ui.parts.browser import RangeFields, Timeline, TimelineTools, When
+from blametrail.ui.parts.change_events import EventRow, event_list, event_row
 from blametrail.ui.parts.deploy_filters import (
     DeployFilters,
     address_of,
@@ -31,6 +35,8 @@ from blametrail.ui.parts.deploy_filters import (
     unless_trouble,
 )
 from blametrail.ui.parts.deploys import DeployRow, deploy_row, deploy_table
+from blametrail.ui.parts.incidents import IncidentRow, incident_row, incident_table
+from blametrail.ui.parts.lanes import in_ms, merged, with_incidents
 from blametrail.ui.parts.vars import count, fill
 from blametrail.ui.shell import shell, show_actor
 
@@ -42,6 +48,7 @@ class TimelineState(rx.State):
 
     ready: bool = False
     lanes: list[dict[str, Any]] = []
+    spans: list[dict[str, Any]] = []
     start: int = 0
     end: int = 0
     count: int = 0
@@ -50,6 +57,9 @@ class TimelineState(rx.State):
     group: str = "service"
     follows_now: bool = True
     rows: list[DeployRow] = []
+    incident_rows: list[IncidentRow] = []
+    event_rows: list[EventRow] = []
+    event_count: str = ""
     newest_at: str = ""
     list_href: str = "/deploys"
     between_href: str = ""
@@ -58,7 +68,7 @@ class TimelineState(rx.State):
     @action(Role.VIEWER)
     async def load(self, actor: Actor) -> None:
         await show_actor(self, actor)
-        live.subscribe(self, actor.organization_id, "deploys", "services")
+        live.subscribe(self, actor.organization_id, "deploys", "services", "incidents", TOPIC)
         await self._refresh(actor)
 
     @rx.event
@@ -79,7 +89,9 @@ class TimelineState(rx.State):
     @rx.event
     @action(Role.VIEWER)
     async def only_lane(self, actor: Actor, key: str) -> Any:
-        """A click on the name of a lane filters by it."""
+        """A click on the name of a lane filters by it; one lane is of all."""
+        if key == EVERYWHERE:
+            return None
         address = address_of(self)
         if address.group == "environment":
             return go(self, replace(address, environments=(key,)))
@@ -93,7 +105,7 @@ class TimelineState(rx.State):
         newest = await database().read(actor.organization_id, _newest, address_of(self))
         if newest is None:
             return None
-        at = _ms(newest)
+        at = in_ms(newest)
         length = (self.end - self.start) or 86_400_000
         return go(self, address_of(self).with_window(at - length * 0.8, at + length * 0.2))
 
@@ -118,23 +130,30 @@ def _load(session: ScopedSession, address: Address, window: Window) -> dict[str,
     names = services.names(session)
     filters = address.filters(names)
     group: GroupBy = "environment" if address.group == "environment" else "service"
-    shown = timeline(session, window, filters, group)
+    shown, events = timeline(session, window, filters, group), event_lanes(session, window, filters, group)
     listed = find.find_deploys(session, filters, window, limit=LISTED)
+    of_these = IncidentFilters(services=filters.services, environments=filters.environments)
+    incidents = incidents_between(session, window.start, window.end, of_these)
+    lanes, spans = with_incidents(merged(shown.lanes, events), incidents, group)
     newest = None if shown.count else _newest(session, address)
     fixed = replace(address, start=window.start, end=window.end)
     return {
         "filters": filter_vars(session, address, names),
         "page": {
             "ready": True,
-            "lanes": [_lane(lane) for lane in shown.lanes],
-            "start": _ms(window.start),
-            "end": _ms(window.end),
+            "lanes": lanes,
+            "spans": spans,
+            "start": in_ms(window.start),
+            "end": in_ms(window.end),
             "count": shown.count,
             "hidden_lanes": shown.hidden_lanes,
             "preset": address.preset if address.follows_now else "",
             "group": address.group,
             "follows_now": address.follows_now,
             "rows": [deploy_row(d) for d in listed.deploys],
+            "incident_rows": [incident_row(i) for i in incidents[:LISTED]],
+            "event_rows": [event_row(e) for e in events.events[:LISTED]],
+            "event_count": f"{len(events.events)}{' or more' if events.has_more else ''}" if events.events else "",
             "newest_at": newest.isoformat() if newest else "",
             "list_href": f"/deploys{fixed.query()}",
             "between_href": between(window.start, None if address.follows_now else window.end, address),
@@ -145,36 +164,6 @@ def _load(session: ScopedSession, address: Address, window: Window) -> dict[str,
 def _newest(session: ScopedSession, address: Address) -> datetime | None:
     found = find.find_deploys(session, address.filters(services.names(session)), limit=1).deploys
     return found[0].deployed_at if found else None
-
-
-def _lane(lane: Lane) -> dict[str, Any]:
-    return {"key": lane.key, "label": lane.label, "count": lane.count, "marks": [_mark(m) for m in lane.marks]}
-
-
-def _mark(mark: Mark) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "s": _ms(mark.start),
-        "e": _ms(mark.end),
-        "n": mark.count,
-        "r": mark.rollbacks,
-        "id": "",
-    }
-    if d := mark.deploy:
-        shown |= {
-            "id": d.id,
-            "kind": d.kind,
-            "service": d.service,
-            "environment": d.environment,
-            "title": d.title,
-            "sha": d.short_sha,
-            "version": d.version,
-            "by": d.deployed_by,
-        }
-    return shown
-
-
-def _ms(moment: datetime) -> int:
-    return to_micros(moment) // 1000
 
 
 def page() -> rx.Component:
@@ -241,11 +230,16 @@ def _timeline() -> rx.Component:
 
 def _shown() -> rx.Component:
     return rx.cond(
-        (TimelineState.count == 0) & (TimelineState.newest_at == "") & (count(DeployFilters.chips) == 0),
+        (TimelineState.count == 0)
+        & (TimelineState.event_count == "")
+        & (count(TimelineState.incident_rows) == 0)
+        & (TimelineState.newest_at == "")
+        & (count(DeployFilters.chips) == 0),
         _listening(),
         rx.fragment(
             Timeline.create(
                 lanes=TimelineState.lanes,
+                spans=TimelineState.spans,
                 start=TimelineState.start,
                 end=TimelineState.end,
                 live=TimelineState.follows_now,
@@ -260,8 +254,23 @@ def _shown() -> rx.Component:
                     class_name="muted",
                 ),
             ),
+            rx.cond(count(TimelineState.incident_rows) > 0, _listed_incidents()),
             rx.cond(TimelineState.count == 0, _nothing_here(), _listed()),
+            rx.cond(TimelineState.event_count != "", _listed_events()),
         ),
+    )
+
+
+def _listed_incidents() -> rx.Component:
+    """The spans of the chart as a list."""
+    return rx.el.section(
+        rx.el.div(
+            rx.el.h2("Incidents in this window"),
+            rx.el.a("All incidents", href="/incidents"),
+            class_name="section-head",
+        ),
+        incident_table(TimelineState.incident_rows, "Incidents in this window, the latest onset first"),
+        aria_label="Incidents in this window",
     )
 
 
@@ -279,6 +288,23 @@ def _listed() -> rx.Component:
         ),
         deploy_table(TimelineState.rows, "Deploys in this window, newest first"),
         aria_label="Deploys in this window",
+    )
+
+
+def _listed_events() -> rx.Component:
+    """The same of the change events."""
+    return rx.el.section(
+        rx.el.div(
+            rx.el.h2("Change events in this window"),
+            rx.el.a("All change events", href="/changes/events"),
+            class_name="section-head",
+        ),
+        event_list(TimelineState.event_rows, "Change events in this window, newest first"),
+        rx.cond(
+            count(TimelineState.event_rows) == LISTED,
+            rx.el.p("The last ", LISTED, " of ", TimelineState.event_count, ".", class_name="muted"),
+        ),
+        aria_label="Change events in this window",
     )
 
 

@@ -11,6 +11,10 @@ def _two(first: rx.Var[Any], second: rx.Var[Any]) -> list[rx.Var[Any]]:
     return [first, second]
 
 
+def _three(first: rx.Var[Any], second: rx.Var[Any], third: rx.Var[Any]) -> list[rx.Var[Any]]:
+    return [first, second, third]
+
+
 def _one(value: rx.Var[Any]) -> list[rx.Var[Any]]:
     return [value]
 
@@ -118,11 +122,12 @@ class Confirm(rx.Component):
 
 
 class Timeline(rx.Component):
-    """Lanes of marks between `start` and `end` (milliseconds); tells where the reader moved it."""
+    """Lanes of marks, and spans of incidents across them, between `start` and `end` (milliseconds); tells where the reader moved it."""
 
     library = "$/public/ui/timeline.jsx"
     tag = "Timeline"
     lanes: rx.Var[list[dict[str, Any]]]
+    spans: rx.Var[list[dict[str, Any]]]
     start: rx.Var[int]
     end: rx.Var[int]
     live: rx.Var[bool]
@@ -152,3 +157,24 @@ class MomentFields(rx.Component):
     end: rx.Var[int]
     one: rx.Var[bool]
     on_show: rx.EventHandler[_two]
+
+
+class OnsetFields(rx.Component):
+    """When an incident began, with its interval, in milliseconds; tells what the reader knows better."""
+
+    library = "$/public/ui/moments.jsx"
+    tag = "OnsetFields"
+    earliest: rx.Var[int]
+    at: rx.Var[int]
+    latest: rx.Var[int]
+    on_save: rx.EventHandler[_three]
+
+
+class MomentField(rx.Component):
+    """A moment of a form, typed in the reader's zone and sent under `name` in UTC, empty when none was typed."""
+
+    library = "$/public/ui/moment_field.jsx"
+    tag = "MomentField"
+    name: rx.Var[str]
+    label: rx.Var[str]
+    hint: rx.Var[str]

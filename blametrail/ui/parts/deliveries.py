@@ -10,8 +10,16 @@ from blametrail.deploys.delivery_log import DeliveryPage, DeliveryView
 from blametrail.ui.parts.browser import When
 from blametrail.ui.parts.vars import count
 
-OUTCOMES = {"accepted": "Accepted", "duplicate": "Duplicate", "checked, nothing stored": "Checked"}
-REASONS = {"duplicate": "The key was used before; the first deploy stands.", "checked, nothing stored": "Nothing was stored."}
+OUTCOMES = {
+    "accepted": "Accepted",
+    "duplicate": "Duplicate",
+    "checked, nothing stored": "Checked",
+    "opened": "Opened an incident",
+    "absorbed": "Added to an incident",
+    "resolved": "Resolved an incident",
+    "ignored": "Ignored",
+}
+REASONS = {"duplicate": "The key was used before; the first one stands.", "checked, nothing stored": "Nothing was stored."}
 
 
 class DeliveryRow(TypedDict):
@@ -42,10 +50,10 @@ def delivery_row(d: DeliveryView) -> DeliveryRow:
     return DeliveryRow(
         id=d.id,
         at=d.received_at.isoformat(),
-        route="test" if d.route == "test" else "deploy",
+        route=d.route,
         status=str(d.status),
-        outcome=OUTCOMES.get(d.reason, "") if d.status == 200 else "Refused",
-        reason=REASONS.get(d.reason, "") if d.status == 200 else d.reason,
+        outcome=OUTCOMES.get(d.reason.partition(":")[0], "") if d.status == 200 else "Refused",
+        reason=REASONS.get(d.reason, d.reason.partition(": ")[2]) if d.status == 200 else d.reason,
         body=d.body,
         address=d.address,
         request_id=d.request_id,
@@ -84,7 +92,7 @@ def _row(d: rx.Var[DeliveryRow]) -> rx.Component:
             rx.el.summary(
                 rx.el.span(d["outcome"], class_name=rx.cond(d["status"] == "200", "status good", "status bad")),
                 " ",
-                rx.cond(d["route"] == "test", rx.fragment(rx.el.span("test", class_name="badge"), " "), rx.fragment()),
+                rx.cond(d["route"] != "deploy", rx.fragment(rx.el.span(d["route"], class_name="badge"), " "), rx.fragment()),
                 rx.cond(d["reason"] != "", rx.fragment(rx.el.span(d["reason"], class_name="reason"), " "), rx.fragment()),
                 rx.el.small(When.create(at=d["at"]), class_name="muted"),
             ),

@@ -9,6 +9,7 @@ SETTINGS = (
     ("Organization", "/settings/organization"),
     ("Code hosts", "/settings/code-hosts"),
     ("Webhooks", "/settings/webhooks"),
+    ("Alerts", "/settings/alerts"),
     ("API tokens", "/settings/api-tokens"),
     ("Jobs", "/settings/jobs"),
     ("Your account", "/account"),

@@ -1,0 +1,1 @@
+"""Change events: what was changed that is not code."""

@@ -1,0 +1,1 @@
+"""Incidents: something broke, and we knew when."""

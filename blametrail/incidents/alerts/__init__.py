@@ -1,0 +1,1 @@
+"""Alerts in: what monitoring tells, which service it is about, and the incident it belongs to."""

@@ -1,0 +1,1 @@
+"""Monitors: HTTP checks that open incidents by themselves."""
