@@ -21,6 +21,9 @@ from tests.cast import opened
 from tests.running import Server, running
 
 ALERTS, SERVICES, SENDERS, SECONDS, KILLS = 1_000, 10, 8, 10.0, 4
+RESTART = 120.0
+"""Seconds that a start may take beside a storm, on a machine that may be busy; a sender outlasts all of them."""
+PATIENCE = KILLS * RESTART + 60
 
 
 class Storm:
@@ -45,7 +48,7 @@ class Storm:
             "severity": "critical",
             "service": f"s{number % SERVICES}",
         }
-        until = time.monotonic() + 60
+        until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             try:
                 answer = self._client().post(self._url, json=body, headers=self._headers)
@@ -58,7 +61,7 @@ class Storm:
                     self.acknowledged[number] = answer.json()["delivery_id"]
                     return
                 assert answer.status_code == 503, answer.text
-        raise AssertionError(f"alert {number} was not acknowledged within a minute")
+        raise AssertionError(f"alert {number} was never acknowledged")
 
     def _client(self) -> httpx.Client:
         if not hasattr(self._local, "client"):
@@ -82,7 +85,7 @@ def test_it_keeps_every_acknowledged_alert_when_killed_in_a_storm(tmp_path: Path
             for _ in range(KILLS):
                 time.sleep(random.uniform(0.5, 2.0))
                 server.kill()
-                server.start(seconds=120)  # beside a storm, on a machine that may be busy
+                server.start(seconds=RESTART)
             sending.result()
         kept = {table: rows(server, table) for table in (AlertDelivery, AlertState, Incident, IncidentService)}
     assert storm.cut_off > 0, "no alert was under way at any kill"
